@@ -1,0 +1,1 @@
+"""Hydra groups; the package makes `pkg://rmldnn.conf` a search path."""

@@ -1,0 +1,163 @@
+"""Components: callables whose keyword-only parameters are the keys of a configuration.
+
+Positional parameters come from the run; keyword-only parameters are what the user writes. The decorator only marks:
+a group's package is its registry. `form` reads a callable's signature; `Form.check` compares values with it and is the
+one place where a user's values are judged, for configuration files, the command line and network files alike.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+from rmldnn.errors import Problem
+from rmldnn.types import describe
+
+F = TypeVar("F", bound=Callable[..., Any])
+REQUIRED: Any = inspect.Parameter.empty
+
+
+def component(name: str, *, title: str = "") -> Callable[[F], F]:
+    """Marks a callable as the component that users call `name`.
+
+    Args:
+        name: The name in configurations, matched without regard to case.
+        title: How the log calls it, where that differs from `name`.
+    """
+
+    def mark(target: F) -> F:
+        target.component_name = name  # type: ignore[attr-defined]
+        target.component_title = title or name  # type: ignore[attr-defined]
+        return target
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key that a component accepts."""
+
+    name: str
+    annotation: Any
+    default: Any = REQUIRED
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value`, as JSON gives it, is of the annotated type: `true` is no number, `"1"` is no integer."""
+        return _accepts(_hashable(self.annotation), value)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The keys of one component, read from its signature."""
+
+    name: str
+    target: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    title: str = ""
+    doc: str = ""
+
+    def check(self, values: Mapping[str, Any], place: str, *, also: Iterable[str] = ()) -> Iterator[Problem]:
+        """Compares values with the form: unknown keys with a near miss, missing keys, wrong types and ranges.
+
+        Args:
+            values: Keys and values as the user wrote them.
+            place: How messages call the place, such as `optimizer`; paths start with it.
+            also: Further keys that are legal here and checked elsewhere.
+        """
+        known = [*self.parameters, *also]
+        for key, value in values.items():
+            parameter = self.parameters.get(key)
+            if parameter is not None:
+                yield from mismatch(parameter, value, f"{place}.{key}" if place else key)
+            elif key not in known:
+                yield unknown_key(key, place, known)
+        for parameter in self.parameters.values():
+            if parameter.required and parameter.name not in values:
+                yield Problem(place, f"`{parameter.name}` is missing; it must be {describe(parameter.annotation)}")
+
+
+def mismatch(parameter: Parameter, value: Any, path: str) -> Iterator[Problem]:
+    """The problem of a value that is not of the parameter's type, if it is not."""
+    if not parameter.accepts(value):
+        yield Problem(path, f"must be {describe(parameter.annotation)}, got {show(value)}")
+
+
+def unknown_key(key: str, place: str, known: Iterable[str]) -> Problem:
+    """The problem of a key that nobody knows, with the nearest key that somebody does."""
+    where = f"unknown key in {place}" if place else "unknown key"
+    return Problem(f"{place}.{key}" if place else key, f"`{key}`: {where}{near_miss(key, known)}", mild=True)
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` for the nearest known word, else the list of known words."""
+    choices = sorted(set(known), key=str.lower)
+    by_lower = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean `{by_lower[close[0]]}`?"
+    return f"; known here: {', '.join(f'`{choice}`' for choice in choices)}" if choices else ""
+
+
+def show(value: Any, limit: int = 60) -> str:
+    """A value as the user wrote it, cut to a readable length."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def form(target: Callable[..., Any]) -> Form:
+    """Reads the form of a marked callable (which must be imported, unlike in `config.catalog`)."""
+    hints = get_type_hints(target, include_extras=True)
+    return Form(
+        name=target.component_name,  # type: ignore[attr-defined]
+        title=target.component_title,  # type: ignore[attr-defined]
+        target=f"{target.__module__}.{target.__qualname__}",
+        parameters={
+            name: Parameter(name, hints[name], parameter.default)
+            for name, parameter in inspect.signature(target).parameters.items()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        },
+        doc=inspect.getdoc(target) or "",
+    )
+
+
+class _hashable:  # noqa: N801 - a key, not a concept
+    """Makes any annotation a cache key (unions of annotated lists are not hashable in every Python)."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.annotation = annotation
+        self._text = repr(annotation)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _hashable) and self._text == other._text
+
+
+@functools.cache
+def _adapter(key: _hashable) -> Any:
+    from pydantic import TypeAdapter  # 0.1 s, needed only once there is a value to judge
+
+    return TypeAdapter(key.annotation)
+
+
+def _accepts(key: _hashable, value: Any) -> bool:
+    from pydantic import ValidationError
+
+    try:
+        _adapter(key).validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True

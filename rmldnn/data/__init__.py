@@ -1,0 +1,1 @@
+"""Samples on disk, on their way to batches."""

@@ -1,0 +1,1 @@
+"""What runs: epochs, checkpoints, processes. Never sees a configuration."""

@@ -1,0 +1,1 @@
+"""Keras network descriptions, compiled to torch."""

@@ -1,0 +1,1 @@
+"""Layers by family; the package is the registry of the group `layer`."""

@@ -1,0 +1,1 @@
+"""Optimizers, one file each; the package is the registry of the group `optimizer`."""

@@ -1,0 +1,1 @@
+"""Learning-rate schedules; the package is the registry of the group `scheduler`."""

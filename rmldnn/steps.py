@@ -1,0 +1,95 @@
+"""What a run consists of, step by step: the engine yields these, outputs consume them.
+
+Tensors stay on their device; a consumer that needs a number converts it, so that nobody else pays for the wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one process sees of one global batch; may hold no sample at all when the batch is smaller than the run.
+
+    Args:
+        names: Sample names, relative paths with `/`, one per local sample.
+        inputs: Network input, shape (n, C, *spatial), float.
+        targets: Class indices (n,) int64, or a dense target (n, C, *spatial); None if there is none.
+        first: Position of the first local sample within the epoch's order.
+        size: Number of samples of the global batch, over all processes.
+    """
+
+    names: Sequence[str]
+    inputs: Tensor
+    targets: Tensor | None
+    first: int
+    size: int
+
+
+@dataclass(slots=True)
+class TrainStep:
+    """One update of the parameters. `loss` and `grad_norm` are those of the whole global batch, before the update."""
+
+    epoch: int
+    num_epochs: int
+    batch: int
+    num_batches: int
+    size: int
+    loss: Tensor
+    grad_norm: Tensor
+    data_seconds: float
+    compute_seconds: float
+
+
+@dataclass(slots=True)
+class EvalStep:
+    """One evaluated batch: its own loss, the accuracy so far, and on the writing process the predictions."""
+
+    epoch: int
+    num_epochs: int
+    batch: int
+    num_batches: int
+    size: int
+    loss: Tensor | None = None
+    accuracy: Tensor | None = None
+    names: Sequence[str] = ()
+    predictions: Tensor | None = None
+
+
+@dataclass(slots=True)
+class TrainEnd:
+    """The training half of an epoch is over. `loss` is the mean over its samples."""
+
+    epoch: int
+    num_epochs: int
+    loss: Tensor
+    seconds: float
+    learning_rate: float
+
+
+@dataclass(slots=True)
+class EvalEnd:
+    """An evaluation is over. `loss` and `accuracy` are those of the whole test set."""
+
+    epoch: int
+    num_epochs: int
+    seconds: float
+    loss: Tensor | None = None
+    accuracy: Tensor | None = None
+
+
+@dataclass(slots=True)
+class EpochEnd:
+    """The epoch is over, evaluation included: the moment to save."""
+
+    epoch: int
+    num_epochs: int
+
+
+Step: TypeAlias = TrainStep | EvalStep | TrainEnd | EvalEnd | EpochEnd

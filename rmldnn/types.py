@@ -1,0 +1,88 @@
+"""Types of configuration values, and how each is called in a message.
+
+Keyword-only parameters of components are annotated with these names, with builtins, or with `Literal`: the
+catalog reads annotations from source text and knows no others.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Ge(0), Le(1)]
+OpenFraction = Annotated[float, Ge(0), Lt(1)]
+Count = Annotated[int, Ge(1)]
+Index = Annotated[int, Ge(0)]
+Path: TypeAlias = str
+"""A file or folder, relative to the working directory."""
+Size2D = Annotated[list[Count], Len(2, 2)]
+"""Width and height in pixels."""
+
+Source = Literal["softmax", "sigmoid", "log_softmax", "linear", "none"]
+"""Activation that a network's output already went through."""
+
+_WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    dict: "an object",
+    list: "a list",
+    type(None): "null",
+    Any: "anything",
+}
+_PLURALS = {int: "integers", float: "numbers", str: "texts", dict: "objects", list: "lists"}
+
+
+def describe(annotation: Any) -> str:
+    """Says in words which values an annotation admits: ``a number greater than 0``."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _bounded(describe(arguments[0]), arguments[0], arguments[1:])
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(argument) for argument in arguments)
+    if origin is list:
+        return f"a list of {_plural(arguments[0])}"
+    if origin is dict:
+        return "an object"
+    return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _plural(annotation: Any) -> str:
+    if annotation in _PLURALS:
+        return _PLURALS[annotation]
+    if get_origin(annotation) is Annotated:
+        kind, *bounds = get_args(annotation)
+        if kind in _PLURALS:
+            return _bounded(_PLURALS[kind], kind, tuple(bounds))
+    return f"values, each {describe(annotation)}"
+
+
+def _bounded(words: str, kind: Any, bounds: tuple[Any, ...]) -> str:
+    phrases: list[str] = []
+    for bound in bounds:
+        match bound:
+            case Len(min_length=low, max_length=high) if low == high:
+                words = words.replace("a list of ", f"a list of {low} ", 1)
+            case Ge(ge=low) if kind is int and low == 1:
+                words = words.replace("an integer", "a positive integer").replace("integers", "positive integers")
+            case Ge(ge=low):
+                phrases.append(f"at least {low}")
+            case Gt(gt=low):
+                phrases.append(f"greater than {low}")
+            case Le(le=high):
+                phrases.append(f"at most {high}")
+            case Lt(lt=high):
+                phrases.append(f"less than {high}")
+    return f"{words} {' and '.join(phrases)}" if phrases else words
+
+
+Total: TypeAlias = Callable[[Any], Any]
+"""Sums a tensor over all processes of a run, gradients included (`engine` gives it to losses and metrics)."""
