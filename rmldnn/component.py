@@ -13,7 +13,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from rmldnn.errors import Problem
 from rmldnn.types import describe
@@ -118,18 +118,23 @@ def show(value: Any, limit: int = 60) -> str:
 
 def form(target: Callable[..., Any]) -> Form:
     """Reads the form of a marked callable (which must be imported, unlike in `config.catalog`)."""
-    hints = get_type_hints(target, include_extras=True)
+    function = target.__init__ if isinstance(target, type) else target
     return Form(
         name=target.component_name,  # type: ignore[attr-defined]
         title=target.component_title,  # type: ignore[attr-defined]
         target=f"{target.__module__}.{target.__qualname__}",
         parameters={
-            name: Parameter(name, hints[name], parameter.default)
+            name: Parameter(name, _evaluated(parameter.annotation, function.__globals__), parameter.default)
             for name, parameter in inspect.signature(target).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         },
         doc=inspect.getdoc(target) or "",
     )
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    """An annotation as an object. Those of positional parameters may name what is imported for type checkers only."""
+    return eval(annotation, names) if isinstance(annotation, str) else annotation  # noqa: S307 - text of a component
 
 
 class _hashable:  # noqa: N801 - a key, not a concept

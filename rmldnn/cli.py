@@ -1,0 +1,121 @@
+"""The command `rmldnn`: its forms, its exit codes, and errors without tracebacks.
+
+Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import rmldnn
+from rmldnn.errors import ConfigError, Problem, RmldnnError
+
+APPLICATIONS = ("dnn",)
+"""Applications that this version runs; `--app` is the original tool's way to name one."""
+
+DESCRIPTION = """\
+Trains and runs deep-learning models from one configuration file.
+
+  rmldnn config.json                                     train, evaluate or predict, as the file says
+  rmldnn config.json num_epochs=3 optimizer=adam         ... with some values changed
+  mpirun -np 2 rmldnn config.json                        ... in two processes
+  torchrun --nproc-per-node 2 -m rmldnn config.json      ... the same by torchrun"""
+
+EXIT_CODES = "Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 1 anything else."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong command line as any other error, instead of argparse's usage dump."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see rmldnn --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="rmldnn",
+        usage="rmldnn [options] CONFIG [KEY=VALUE ...]",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("words", nargs="*", metavar="CONFIG [KEY=VALUE ...]", help="configuration file, then changes")
+    parser.add_argument("--config", metavar="FILE", help="configuration file, as the original tool takes it")
+    parser.add_argument("--app", metavar="NAME", default="dnn", help="application: dnn (the default)")
+    parser.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
+    parser.add_argument(
+        "--log",
+        choices=("auto", "plain", "rich"),
+        default="auto",
+        help="plain lines for programs, rich progress for people; auto asks whether this is a terminal",
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.add_argument("--version", action="version", version=f"rmldnn {rmldnn.__version__}")
+    parser.add_argument("--local_rank", "--local-rank", help=argparse.SUPPRESS)  # the deepspeed launcher appends it
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options, the configuration file and the changes (`overrides`) of a command line.
+
+    `--config= ./config.json`, with a blank after the sign, is what the original's tutorials write.
+
+    Raises:
+        ConfigError: The command line cannot be understood.
+    """
+    options = _parser().parse_intermixed_args(arguments)
+    files = [word for word in options.words if "=" not in word and not word.startswith("~")]
+    if options.config:
+        files.insert(0, options.config)
+    options.overrides = [word for word in options.words if word not in files]
+    if not files:
+        raise ConfigError("name a configuration file: rmldnn config.json; see rmldnn --help")
+    if len(files) > 1:
+        raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
+    if options.app not in APPLICATIONS:
+        known = ", ".join(f"`{name}`" for name in APPLICATIONS)
+        message = f"this version has no application `{options.app}`, only {known}"
+        raise ConfigError(Problem("--app", message, "command line"))
+    options.file = files[0]
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code, and prints errors to stderr without a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        options = parse(arguments)
+        from rmldnn.run import main as run  # imports what is heavy, which --help does without
+
+        run(options.file, options.overrides, lenient=options.lenient, console=options.log)
+    except KeyboardInterrupt:
+        print("rmldnn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `rmldnn ... | head` has read enough
+        return 1
+    except RmldnnError as error:
+        _report(error, debug=debug)
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        print(f"rmldnn: {type(error).__name__}: {error}\nThis was not foreseen; --debug shows where.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(error: RmldnnError, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    lines = str(error).splitlines() or [type(error).__name__]
+    print("\n".join(f"rmldnn: error: {line}" if not line.startswith(" ") else line for line in lines), file=sys.stderr)
+    if isinstance(error, ConfigError) and len(error.problems) > 1:
+        print(f"rmldnn: {len(error.problems)} problems; nothing was run", file=sys.stderr)

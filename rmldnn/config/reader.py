@@ -1,0 +1,291 @@
+"""From the text of a configuration file to plain values that remember their lines.
+
+JSON with comments (`//`, `/* */`, `#`) and trailing commas, and YAML. The standard readers forget where a value stood
+and let the second of two equal keys win in silence; messages that name `config.json:14` need neither.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rmldnn.component import show
+from rmldnn.errors import ConfigError, Problem
+
+Location = tuple[str | int, ...]
+"""Keys and list positions from the top of a document to a value."""
+
+MAX_DEPTH = 100
+MAX_VALUES = 500_000
+
+
+@dataclass
+class Document:
+    """A configuration file: its values, the line of each, and what was wrong with its text.
+
+    Args:
+        name: The file as the user called it.
+        value: Plain values (dict, list, str, int, float, bool, None).
+        lines: Line of each value, by location.
+        problems: Faults that did not stop the reading: duplicate keys, missing commas.
+    """
+
+    name: str
+    value: Any = None
+    lines: dict[Location, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def place(self, location: Location) -> str:
+        """`file:line` of a location, or of the nearest enclosing value that has a line."""
+        while location and location not in self.lines:
+            location = location[:-1]
+        return f"{self.name}:{self.lines[location]}" if location in self.lines else self.name
+
+    def record(self, location: Location, line: int, message: str, *, mild: bool = False) -> None:
+        """Notes a fault of the text and goes on."""
+        self.problems.append(Problem(dotted(location), message, f"{self.name}:{line}", mild))
+
+
+def dotted(location: Location) -> str:
+    """A location in the words of messages: `data.transforms[0].resize`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def read(path: str | Path) -> Document:
+    """Reads a configuration file, JSON or (by its suffix) YAML.
+
+    Raises:
+        ConfigError: The file cannot be read, or its text cannot be understood; names file and line.
+    """
+    name = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(Problem("", "no such configuration file", name)) from None
+    except IsADirectoryError:
+        raise ConfigError(Problem("", "is a folder; name the configuration file in it", name)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem("", f"is no text in UTF-8 (byte {error.start})", name)) from None
+    except OSError as error:
+        raise ConfigError(Problem("", f"cannot be read: {error.strerror}", name)) from None
+    return read_text(text, name)
+
+
+def read_text(text: str, name: str) -> Document:
+    """Reads the text of a configuration; `name` serves messages and tells YAML from JSON."""
+    document = Document(name)
+    if name.lower().endswith((".yaml", ".yml")):
+        _read_yaml(text, document)
+    else:
+        _Json(text, document).read()
+    return document
+
+
+_TOKEN = re.compile(
+    r"""(?P<blank>[ \t\r\n\ufeff]+|//[^\n]*|\#[^\n]*|/\*.*?\*/)
+      | (?P<mark>[{}\[\],:])
+      | (?P<string>"(?:[^"\\\n]|\\.)*")
+      | (?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.]))
+      | (?P<word>(?:true|false|null)\b)
+      | (?P<other>"[^\n]*|/\*.*|'[^'\n]*'?|[^\s{}\[\],:"']+|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_WORDS = {"true": True, "false": False, "null": None}
+_END = ("end", "", 0)
+
+
+class _Json:
+    """A recursive-descent reader over the tokens of one document."""
+
+    def __init__(self, text: str, document: Document) -> None:
+        self.document = document
+        self.tokens = self._scan(text)
+        self.position = 0
+
+    @staticmethod
+    def _scan(text: str) -> list[tuple[str, str, int]]:
+        tokens, line = [], 1
+        for match in _TOKEN.finditer(text):
+            kind, word = str(match.lastgroup), match.group()
+            if kind != "blank":
+                tokens.append((kind, word, line))
+            line += word.count("\n")
+        return tokens
+
+    def read(self) -> None:
+        self.document.value = self._value((), 0)
+        if self.position < len(self.tokens):
+            _, word, line = self.tokens[self.position]
+            self._stop((), line, f"the configuration ends before this {_quoted(word)}; remove what follows, or a brace")
+
+    def _peek(self) -> tuple[str, str, int]:
+        return self.tokens[self.position] if self.position < len(self.tokens) else _END
+
+    def _next(self) -> tuple[str, str, int]:
+        token = self._peek()
+        self.position += 1
+        return token
+
+    def _stop(self, location: Location, line: int, message: str) -> None:
+        self.document.record(location, line, message)
+        raise ConfigError(self.document.problems)
+
+    def _last_line(self) -> int:
+        return self.tokens[min(self.position, len(self.tokens)) - 1][2] if self.tokens else 1
+
+    def _value(self, location: Location, depth: int) -> Any:
+        kind, word, line = self._next()
+        self.document.lines.setdefault(location, line)
+        if depth > MAX_DEPTH:
+            self._stop(location[:3], line, f"is nested deeper than {MAX_DEPTH} levels")
+        if word == "{" and kind == "mark":
+            return self._object(location, line, depth)
+        if word == "[" and kind == "mark":
+            return self._list(location, line, depth)
+        if kind == "string":
+            return self._string(location, word, line)
+        if kind == "number":
+            return int(word) if word.lstrip("-").isdigit() and len(word) < 400 else float(word)
+        if kind == "word":
+            return _WORDS[word]
+        return self._refuse(location, kind, word, line)
+
+    def _refuse(self, location: Location, kind: str, word: str, line: int) -> None:
+        if kind == "end":
+            self._stop(location, self._last_line(), "the file ends where a value should stand")
+        if word.startswith('"'):
+            self._stop(location, line, f"this text has no closing quote: {word[:40]}")
+        if word.startswith("'"):
+            self._stop(location, line, f'texts stand in double quotes: "{word.strip(chr(39))}", got {word[:40]}')
+        if word.startswith("/*"):
+            self._stop(location, line, "this comment is never closed with */")
+        if word in ("NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"):
+            self._stop(location, line, f"{word} is no number that a configuration can hold")
+        if word.lower() in ("true", "false", "none", "null"):
+            right = {"none": "null"}.get(word.lower(), word.lower())
+            self._stop(location, line, f"write `{right}`, got `{word}`")
+        if kind == "mark":
+            self._stop(location, line, f"a value should stand here, got {_quoted(word)}")
+        self._stop(location, line, f"{_quoted(word[:40])} is no value; texts stand in double quotes, numbers as 1, 0.5, 1e-4")
+
+    def _string(self, location: Location, word: str, line: int) -> str:
+        try:
+            return str(json.loads(word, strict=False))
+        except ValueError as error:
+            self._stop(location, line, f"{word[:40]}: {getattr(error, 'msg', error)} (a backslash is written twice)")
+            raise AssertionError from error
+
+    def _object(self, location: Location, opened: int, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while self._peek()[:2] != ("mark", "}"):
+            kind, word, line = self._next()
+            if kind == "end":
+                self._stop(location, self._last_line(), f"the brace opened in line {opened} is never closed")
+            if kind != "string":
+                hint = f'; keys stand in double quotes: "{word.strip(chr(39))}"' if kind in ("other", "word") else ""
+                self._stop(location, line, f"a key should stand here, got {_quoted(word[:40])}{hint}")
+            key = self._string(location, word, line)
+            place: Location = (*location, key)
+            if key in values:
+                first = self.document.lines[place]
+                message = f"`{key}` is written twice, here and in line {first}; remove one of them"
+                self.document.record(place, line, message, mild=True)
+            self.document.lines[place] = line
+            kind, word, line = self._next()
+            if (kind, word) != ("mark", ":"):
+                self._stop(place, line or self._last_line(), f"a colon should follow the key `{key}`, got {_quoted(word)}")
+            values[key] = self._value(place, depth + 1)
+            self._comma(location, "}")
+        self.position += 1
+        return values
+
+    def _list(self, location: Location, opened: int, depth: int) -> list[Any]:
+        values: list[Any] = []
+        while self._peek()[:2] != ("mark", "]"):
+            if self._peek() is _END:
+                self._stop(location, self._last_line(), f"the bracket opened in line {opened} is never closed")
+            values.append(self._value((*location, len(values)), depth + 1))
+            self._comma(location, "]")
+        self.position += 1
+        return values
+
+    def _comma(self, location: Location, closing: str) -> None:
+        """Eats the comma after an item; one that is missing is noted, and reading goes on as if it stood there."""
+        kind, word, line = self._peek()
+        if (kind, word) == ("mark", ","):
+            self.position += 1
+        elif (kind, word) != ("mark", closing) and kind != "end":
+            before = self.tokens[self.position - 1]
+            if kind == "mark" and word not in "{[":
+                self._stop(location, line, f"`,` or `{closing}` should stand here, got {_quoted(word)}")
+            message = f"a comma is missing after {_quoted(before[1][:40])}, before {_quoted(word[:40])}"
+            self.document.record(location, before[2], message)
+
+
+def _quoted(word: str) -> str:
+    return f"`{word}`" if word else "the end of the file"
+
+
+class _YamlLoader(yaml.SafeLoader):
+    """YAML as people mean it: `1e-4` is a number, `on` and dates are texts."""
+
+
+_YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":int", ":merge"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+_YamlLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"),
+    list("-+0123456789."),
+)
+
+
+def _read_yaml(text: str, document: Document) -> None:
+    loader = _YamlLoader(text)
+    try:
+        node = loader.get_single_node()
+        document.value = _plain(node, loader, document, (), [0]) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(Problem("", f"{error.problem or error.context}", f"{document.name}:{line}")) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(Problem("", str(error).splitlines()[0], document.name)) from None
+    finally:
+        loader.dispose()
+
+
+def _plain(node: yaml.Node, loader: _YamlLoader, document: Document, location: Location, count: list[int]) -> Any:
+    line = node.start_mark.line + 1
+    document.lines.setdefault(location, line)
+    count[0] += 1
+    if count[0] > MAX_VALUES or len(location) > MAX_DEPTH:
+        document.record(location[:3], line, "is too large or too deep; aliases that multiply are not expanded")
+        raise ConfigError(document.problems)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, loader, document, (*location, index), count) for index, item in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        return loader.construct_object(node)
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(loader.construct_object(key_node))
+        place: Location = (*location, key)
+        key_line = key_node.start_mark.line + 1
+        if key in values:
+            message = f"`{key}` is written twice, here and in line {document.lines[place]}; remove one of them"
+            document.record(place, key_line, message, mild=True)
+        document.lines[place] = key_line
+        values[key] = _plain(value_node, loader, document, place, count)
+        if not isinstance(values[key], (dict, list, str, int, float, bool, type(None))):
+            document.record(place, key_line, f"holds {show(values[key])}, which no configuration needs; quote it")
+    return values

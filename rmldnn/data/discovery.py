@@ -1,0 +1,63 @@
+"""Finds the files of a source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from rmldnn.data.source import Side
+from rmldnn.errors import DataError
+
+
+def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, list[str]]:
+    """Finds the files at the path of a side: a folder with everything below it, or a single file.
+
+    Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`) and files with other suffixes are passed over; links
+    are followed.
+
+    Args:
+        side: Names the path.
+        suffixes: Lower-case suffixes of the files wanted, such as `.png`; case does not matter.
+        noun: What the files are, for messages: `images`.
+
+    Returns:
+        The folder as configured, and the sorted paths below it with `/`.
+
+    Raises:
+        DataError: There is nothing at the path, nothing of the kind, or nothing that may be read.
+    """
+    path = side.path or ""
+    known = f"{', '.join(sorted(suffixes))}"
+    if Path(path).is_file():
+        if Path(path).suffix.lower() not in suffixes:
+            raise DataError(f"data.{side.key}: `{path}` is not a file of {noun}; suffixes known here: {known}")
+        return str(Path(path).parent), [Path(path).name]
+    if not Path(path).is_dir():
+        raise DataError(
+            f"data.{side.key}: `{path}` does not exist; paths are relative to the working directory, `{Path.cwd()}`"
+        )
+    names = sorted(name for name in _below(path, side.key) if os.path.splitext(name)[1].lower() in suffixes)  # noqa: PTH122
+    if not names:
+        raise DataError(f"data.{side.key}: no {noun} in `{path}` or below; suffixes known here: {known}")
+    return path, names
+
+
+def _below(root: str, key: str) -> Iterator[str]:
+    """Paths of all files below `root`, relative to it; a link to a folder above itself is not entered again."""
+
+    def walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if not entry.is_dir():
+                        yield prefix + entry.name
+                    elif not (entry.is_symlink() and os.path.realpath(entry.path) in above):
+                        here = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
+                        yield from walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
+        except OSError as error:
+            raise DataError(f"data.{key}: cannot list `{folder}`: {error.strerror}") from error
+
+    return walk(root, "", (os.path.realpath(root),))

@@ -1,0 +1,116 @@
+"""The way of one side of a set, from the source to the batch."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmldnn.data.affine import Affine
+from rmldnn.data.order import sample_generator
+from rmldnn.data.source import Indices, Samples, Source
+from rmldnn.data.transform import Part, Pixels, SampleTransform
+from rmldnn.errors import ConfigError, DataError, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Takes samples from a source, transforms and stacks them.
+
+    The work is cut in two. `gather` is what worker processes do: it leaves integer pixels integers, so that little has
+    to be moved. `finish` does the arithmetic on the whole batch, wherever that batch is by then.
+
+    Args:
+        source: The samples.
+        part: What they are to the transforms.
+        steps: Transforms of single samples, each with its position, which tells random numbers apart.
+        affine: What happens to the values in [0, 1].
+    """
+
+    source: Source
+    part: Part
+    steps: Sequence[tuple[int, SampleTransform]] = ()
+    affine: Affine = field(default_factory=Affine)
+
+    def read(self, indices: Indices, seed: int, epoch: int) -> Samples:
+        """The transformed samples at `indices`.
+
+        Raises:
+            DataError: A sample cannot be read.
+        """
+        samples = self.source.take(indices)
+        if not self.steps:
+            return samples
+        return [
+            self._transformed(pixels, index, seed, epoch)
+            for pixels, index in zip(samples, indices.tolist(), strict=True)
+        ]
+
+    def gather(self, indices: Indices, seed: int, epoch: int) -> NDArray[Any]:
+        """The transformed samples at `indices` as one array with a leading axis; images are (n, H, W, C).
+
+        Raises:
+            DataError: A sample cannot be read, or sizes within the batch differ.
+        """
+        samples = self.read(indices, seed, epoch)
+        if isinstance(samples, np.ndarray):
+            return samples
+        try:
+            batch = np.array(samples)
+        except ValueError:
+            raise DataError(self._unequal(samples, indices)) from None
+        if batch.dtype == np.uint16:
+            return _widened(samples)
+        return batch
+
+    def finish(self, gathered: Tensor) -> Tensor:
+        """The values that the network sees; those of images are float32 (n, C, H, W), channels last in memory."""
+        if not self.source.pixels:
+            return gathered
+        channels = gathered.shape[-1]
+        if self.affine.channels not in (None, channels):
+            raise ConfigError(
+                Problem(
+                    "data.transforms",
+                    f"`normalize` has {self.affine.channels} values, but images have {channels} channels",
+                )
+            )
+        bytes_per_channel = 0 if gathered.is_floating_point() else gathered.dtype.itemsize
+        return _from_pixels(self.affine, bytes_per_channel)(gathered.movedim(-1, 1))
+
+    def _transformed(self, pixels: Pixels, index: int, seed: int, epoch: int) -> Pixels:
+        for position, step in self.steps:
+            if step.random:
+                pixels = step(pixels, self.part, sample_generator(seed, epoch, index, position))
+            else:
+                pixels = step(pixels, self.part)
+        return pixels
+
+    def _unequal(self, samples: Sequence[NDArray[Any]], indices: Indices) -> str:
+        shape = samples[0].shape
+        other = next(place for place, sample in enumerate(samples) if sample.shape != shape)
+        height, width = shape[:2]
+        other_height, other_width = samples[other].shape[:2]
+        return (
+            f"images of one batch differ in size: {self.source.locate(int(indices[0]))} is {width} x {height}, "
+            f"{self.source.locate(int(indices[other]))} is {other_width} x {other_height} (width x height); bring them "
+            f'to one size with `transforms`: [{{"resize": [{width}, {height}]}}]'
+        )
+
+
+def _widened(samples: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Stacks images of 16 bits with images of 8 bits, whose white 255 becomes 65535."""
+    return np.array([sample * np.uint16(257) if sample.dtype == np.uint8 else sample for sample in samples])
+
+
+@functools.cache
+def _from_pixels(affine: Affine, bytes_per_channel: int) -> Affine:
+    """`affine` after scaling the integers of this size to [0, 1]; 0 stands for floats, which are not scaled."""
+    return affine.after(Affine((1 / (256**bytes_per_channel - 1),))) if bytes_per_channel else affine

@@ -1,0 +1,87 @@
+"""Where samples come from: the two questions a run and a source ask each other.
+
+A source component is a callable `(side, *, keys of the user) -> Source`. The run says which `Side` it wants; the source
+says which samples there are (`names`) and hands them over on request (`take`). Inputs and targets, folders and single
+files, arrays on disk and in memory all look alike from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Which: TypeAlias = Literal["train", "test"]
+Role: TypeAlias = Literal["input", "target"]
+Indices: TypeAlias = NDArray[np.int64]
+Samples: TypeAlias = Sequence[NDArray[Any]] | NDArray[Any]
+"""A list of arrays, or one array with a leading axis where all have one shape."""
+
+
+class Source(Protocol):
+    """The samples of one side of one set.
+
+    Attributes:
+        kind: The name users write, as the log repeats it: `images`.
+        noun: What the log counts: `images`, `samples`.
+        names: One name per sample: the path below the configured folder, with `/`. Never empty.
+        pixels: Whether a sample is an image, an array (H, W, C): transforms act on it, integers are scaled to [0, 1],
+            and channels come first in a batch. Other samples are handed on as they are.
+    """
+
+    kind: str
+    noun: str
+    names: Sequence[str]
+    pixels: bool
+
+    def take(self, indices: Indices) -> Samples:
+        """The samples at `indices`, in this order; the caller may change the array, but not the members of a list.
+
+        Raises:
+            DataError: A sample cannot be read; names the file and the cause.
+        """
+        ...
+
+    def locate(self, index: int) -> str:
+        """Where a sample lies, as messages call it: the path as configured joined with the name."""
+        ...
+
+    def encoded_bytes(self, limit: int) -> int:
+        """Bytes to read and decode for one pass over all samples; may stop counting beyond `limit`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Side:
+    """Which samples are wanted: the inputs or the targets of the training or the test set.
+
+    Args:
+        which: The set.
+        role: The side of it.
+        path: The configured file or folder; None if the configuration gives none.
+        inputs: For targets, the inputs that they belong to.
+        training: For a test set, the same side of the training set, if there is one.
+    """
+
+    which: Which
+    role: Role
+    path: str | None = None
+    inputs: Source | None = None
+    training: Source | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of `data` that gives the path: `test_input_path`."""
+        return f"test_{self.role}_path" if self.which == "test" else f"{self.role}_path"
+
+    @property
+    def words(self) -> str:
+        """How the log calls the set: `training`, `test`."""
+        return "training" if self.which == "train" else "test"
+
+
+OpenSource: TypeAlias = Callable[[Side], "Source | None"]
+"""A source component with the user's keys filled in. None: the side has no samples, as no path is configured for it."""

@@ -1,0 +1,237 @@
+"""The engine of many processes, on one node or several: data-parallel training by DeepSpeed.
+
+Every process computes on its share of a batch. With s_r the sums that process r contributes to a loss, the loss of the
+global batch is L = f(S), S = s_1 + ... + s_P, and its gradient the sum over r of f'(S) ds_r. DeepSpeed divides the sum
+of the processes' gradients by P, so each process must hand it P f'(S) ds_r: `total` multiplies by P on the way back.
+That is also what differentiating an all-reduce gives, its communication saved, as every process has the same f'(S).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from rmldnn.engine.gradient import gradient_norm
+from rmldnn.engine.ranks import Ranks
+from rmldnn.engine.rendezvous import meet
+from rmldnn.engine.silence import quiet
+from rmldnn.errors import LaunchError
+from rmldnn.steps import Batch
+
+PATIENCE = timedelta(minutes=30)
+"""How long a process waits for another that computes, reads or writes."""
+
+
+class DistributedEngine:
+    """One of several processes, each on its own GPU, or each with its share of the processor's cores.
+
+    Args:
+        ranks: Who this process is among how many.
+        timeout: Seconds to wait for the other processes to appear.
+
+    Raises:
+        LaunchError: Some process did not appear in time, or there are fewer GPUs than processes.
+    """
+
+    def __init__(self, ranks: Ranks, *, timeout: float = 120.0) -> None:
+        self.rank = ranks.rank
+        self.world = ranks.world
+        self.device = _device(ranks)
+        if ranks.address is None:
+            Ranks.export_defaults(GLOO_SOCKET_IFNAME="lo")  # the host's own name may lead nowhere
+        with quiet(errors=True), meet(ranks, timeout) as (store, address, port):
+            backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world, timeout=PATIENCE)
+        ranks.export(address, port)
+        devices, cores = self._introduce()
+        self.devices: Sequence[str] = devices
+        if self.device.type == "cpu":
+            torch.set_num_threads(ranks.threads or cores)
+        self._parameters: list[nn.Parameter] = []
+        self._deepspeed: Any = None
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Moves a network to the device."""
+        return network.to(self.device)
+
+    def prepare(self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
+        """Gives all processes the weights of rank 0, and the optimizer to DeepSpeed."""
+        self.place(network)
+        for tensor in (*network.parameters(), *network.buffers()):
+            _broadcast(tensor.detach())
+        if optimizer is None:
+            return _Replica(network, network)
+        self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        with quiet(), _contiguous(self._parameters):
+            self._deepspeed = _initialize(network, optimizer, self.world)
+        return _Replica(network, self._deepspeed)
+
+    def learn(self, loss: Tensor) -> Tensor:
+        """One update by the gradient of the loss; returns the gradient's norm before it."""
+        self._deepspeed.backward(loss)
+        norm = gradient_norm(self._parameters)
+        self._deepspeed.step()
+        return norm
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """Sums a tensor over all processes; on the way back the gradient is multiplied by their number."""
+        return _Total.apply(tensor, self.world)  # type: ignore[no-any-return, no-untyped-call]
+
+    def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
+        """Brings names and outputs of all processes to rank 0, in the order of the samples."""
+        output = output.cpu().contiguous()
+        share = (batch.first, list(batch.names), output.shape, output.dtype)
+        shares: list[Any] = [None] * self.world
+        dist.gather_object(share, shares if self.rank == 0 else None)
+        if self.rank != 0:
+            if len(batch.names):
+                dist.send(output, 0)
+            return (), None
+        parts = []
+        for rank, (first, names, shape, dtype) in enumerate(shares):
+            part = output if rank == 0 else torch.empty(shape, dtype=dtype)
+            if names:
+                if rank != 0:
+                    dist.recv(part, rank)
+                parts.append((first, names, part))
+        parts.sort(key=lambda part: part[0])
+        return [name for _, names, _ in parts for name in names], torch.cat([part for _, _, part in parts])
+
+    def barrier(self) -> None:
+        """Returns when every process has come here."""
+        dist.all_reduce(torch.zeros(1))
+
+    def close(self) -> None:
+        """Lets go of the other processes."""
+        self._deepspeed = None
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    def __enter__(self) -> DistributedEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_DEATH):
+            raise LaunchError(
+                f"process {self.rank} of {self.world} stops because another process of the run has ended or hangs; "
+                "the first message of another process says why"
+            ) from error
+
+    def _introduce(self) -> tuple[list[str], int]:
+        """Devices of the run, and the number of cores that fall to this process where processes share them."""
+        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+        mine = (str(self.device).upper(), socket.gethostname(), cores)
+        everyone: list[Any] = [None] * self.world
+        dist.all_gather_object(everyone, mine)
+        neighbours = [theirs for _, host, theirs in everyone if host == mine[1]]
+        share = sum(1 / sum(core in theirs for theirs in neighbours) for core in cores)
+        return sorted({device for device, _, _ in everyone}), max(1, int(share + 1e-6))
+
+
+_SIGNS_OF_DEATH = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "timed out")
+
+
+class _Total(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, world: int) -> Tensor:
+        ctx.world = world
+        tensor = tensor.detach().clone()
+        dist.all_reduce(tensor)
+        return tensor
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * ctx.world, None
+
+
+class _Replica(nn.Module):
+    """The network of this process, which copes with a share of no sample at all.
+
+    Many layers do not, yet the backward pass must reach every parameter in every process. So one sample of zeros goes
+    through the network, and nothing of its output is kept.
+    """
+
+    def __init__(self, network: nn.Module, learning: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._learning = [learning]  # in a list, lest its parameters count twice
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        run = self._learning[0] if torch.is_grad_enabled() else self.network
+        if len(inputs):
+            return run(inputs)  # type: ignore[no-any-return]
+        return run(inputs.new_zeros(1, *inputs.shape[1:]))[:0]  # type: ignore[no-any-return]
+
+
+def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, world: int) -> Any:
+    if not torch.cuda.is_available():
+        Ranks.export_defaults(DS_ACCELERATOR="cpu")
+    import deepspeed
+
+    for handler in logging.getLogger("DeepSpeed").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)  # standard output is the log of the run
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    # Gloo reduces well enough, and this operator would be compiled at first use: a minute, and a compiler, for nothing.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    engine, *_ = deepspeed.initialize(
+        model=network,
+        optimizer=optimizer,
+        dist_init_required=False,
+        config={
+            "train_batch_size": world,  # bookkeeping only: `total` weighs the samples
+            "train_micro_batch_size_per_gpu": 1,
+            "gradient_accumulation_steps": 1,
+            "steps_per_print": None,
+            "zero_allow_untested_optimizer": True,
+            "zero_optimization": {"stage": 0},
+        },
+    )
+    return engine
+
+
+@contextmanager
+def _contiguous(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Lends contiguous memory to parameters in other layouts, which DeepSpeed cannot broadcast."""
+    lent = [(parameter, parameter.data) for parameter in parameters if not parameter.is_contiguous()]
+    for parameter, own in lent:
+        parameter.data = own.contiguous()
+    yield
+    for parameter, own in lent:
+        own.copy_(parameter.data)
+        parameter.data = own
+
+
+def _broadcast(tensor: Tensor) -> None:
+    value = tensor.contiguous()
+    dist.broadcast(value, 0)
+    if value is not tensor:
+        tensor.copy_(value)
+
+
+def _device(ranks: Ranks) -> torch.device:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0:
+        return torch.device("cpu")
+    index = 0 if count == 1 and ranks.local_world > 1 and ranks.local_rank > 0 else ranks.local_rank
+    if index >= count:
+        raise LaunchError(
+            f"there are {ranks.local_world} processes but {count} GPUs on this node; start one process for each GPU, "
+            "or set CUDA_VISIBLE_DEVICES to nothing to compute on the CPU"
+        )
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)

@@ -1,0 +1,98 @@
+"""What the loop asks of an engine, and the choice of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rmldnn.engine.ranks import Ranks
+from rmldnn.steps import Batch
+
+
+class Engine(Protocol):
+    """One process of a run, and its way to talk to the others.
+
+    A context manager: left by an exception it lets go of the other processes at once, so that none waits in vain.
+    """
+
+    rank: int
+    """Number of this process; 0 writes."""
+    world: int
+    """Number of processes."""
+    device: torch.device
+    """Where this process computes."""
+    devices: Sequence[str]
+    """Devices of the whole run as the log names them, each once: `CPU`, `CUDA:0`, `CUDA:1`."""
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Moves a network to the device; before its optimizer is made, which may keep numbers beside the parameters."""
+        ...
+
+    def prepare(self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
+        """Makes ready for learning, or for mere evaluation without optimizer; all processes start with equal weights.
+
+        Returns:
+            What the loop calls instead of the network; it shares the network's parameters.
+        """
+        ...
+
+    def learn(self, loss: Tensor) -> Tensor:
+        """One update by the gradient of the loss.
+
+        Args:
+            loss: Loss of the global batch, scalar, the same on every process, its sums taken by `total`.
+
+        Returns:
+            L2 norm of the gradient of all parameters before the update; scalar, on the device.
+        """
+        ...
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """Sums a tensor over all processes, gradients included; all call it, with equal shapes."""
+        ...
+
+    def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
+        """Brings the samples' names and outputs of a global batch to rank 0, in the order of the samples.
+
+        Returns:
+            Names and outputs of shape (batch.size, ...) on rank 0, nothing elsewhere.
+        """
+        ...
+
+    def barrier(self) -> None:
+        """Returns when every process has come here."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the other processes; may be called twice."""
+        ...
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_engine(ranks: Ranks | None = None, *, timeout: float = 120.0) -> Engine:
+    """The engine for the processes that a launcher started: plain torch for one, DeepSpeed for more.
+
+    Args:
+        ranks: Who this process is among how many; read from the environment if absent.
+        timeout: Seconds to wait for the other processes to appear.
+
+    Raises:
+        LaunchError: The environment is half set, or some process did not appear in time.
+    """
+    ranks = ranks or Ranks.from_environment()
+    if ranks.world == 1:
+        from rmldnn.engine.local import LocalEngine
+
+        return LocalEngine()
+    from rmldnn.engine.distributed import DistributedEngine
+
+    return DistributedEngine(ranks, timeout=timeout)

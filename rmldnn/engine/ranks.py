@@ -1,0 +1,147 @@
+"""Who this process is among how many, whatever launcher started it; the only reader of the environment.
+
+=============================  ==================================================================================
+launcher                       variables
+=============================  ==================================================================================
+torchrun, deepspeed, by hand   RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT; LOCAL_RANK and LOCAL_WORLD_SIZE if set
+Open MPI's mpirun              OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK, _LOCAL_SIZE
+MPICH's and Intel's mpirun     PMI_RANK, PMI_SIZE, MPI_LOCALRANKID, MPI_LOCALNRANKS
+srun                           SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID, SLURM_STEP_NUM_NODES
+=============================  ==================================================================================
+
+The first launcher of the table that left its mark counts. mpi4py is never needed. Launchers that give no address work
+on one node as they are; over several nodes MASTER_ADDR and MASTER_PORT say where rank 0 listens.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rmldnn.errors import LaunchError
+
+_MARKS = {  # rank, world, local rank, local world, and what tells one job from another
+    "OMPI_COMM_WORLD_": (
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "OMPI_COMM_WORLD_LOCAL_SIZE",
+        ("PMIX_NAMESPACE", "PMIX_SERVER_URI2", "OMPI_MCA_orte_hnp_uri"),
+    ),
+    "PMI_": ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", ("PMI_PORT", "PMI_JOBID", "HYDRA_JOBID")),
+    # Outside of a job step, in a batch script, SLURM_PROCID and SLURM_NTASKS are set too, and mean nothing.
+    "SLURM_STEP_NUM_TASKS": (
+        "SLURM_PROCID",
+        "SLURM_STEP_NUM_TASKS",
+        "SLURM_LOCALID",
+        "",
+        ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among the processes of a run.
+
+    Args:
+        rank: Number of this process, from 0.
+        world: Number of processes.
+        local_rank: Number of this process on its node.
+        local_world: Number of processes on its node, as far as the launcher says.
+        address: Host name and port where rank 0 listens; None if the processes, all on one node, are to find each
+            other by themselves.
+        job: Text that is the same in all processes of this run and in no other.
+        threads: Number of threads that the user wants in each process, None if that was left to us.
+    """
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    local_world: int = 1
+    address: tuple[str, int] | None = None
+    job: str = ""
+    threads: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Ranks:
+        """Reads what the launcher said.
+
+        Args:
+            environment: Variables by name; those of this process if absent.
+
+        Raises:
+            LaunchError: Only some of a launcher's variables are set, or they contradict each other.
+        """
+        have = {name: text for name, text in (os.environ if environment is None else environment).items() if text}
+        threads = _number(have, "OMP_NUM_THREADS", 1) if "," not in have.get("OMP_NUM_THREADS", ",") else None
+        if "RANK" in have or "WORLD_SIZE" in have:
+            world = _number(have, "WORLD_SIZE", 1)
+            rank = _number(have, "RANK", 0, world)
+            local_rank = _number(have, "LOCAL_RANK", 0) if "LOCAL_RANK" in have else 0
+            local_world = _number(have, "LOCAL_WORLD_SIZE", 1) if "LOCAL_WORLD_SIZE" in have else 1
+            address = _address(have, required=world > 1)
+            return cls(rank, world, local_rank, local_world, address, threads=threads)
+        for mark, (rank_name, world_name, local_name, local_world_name, job_names) in _MARKS.items():
+            if not any(name in have for name in (rank_name, world_name) if name.startswith(mark)):
+                continue
+            world = _number(have, world_name, 1)
+            rank = _number(have, rank_name, 0, world)
+            if local_world_name in have:
+                local_world = _number(have, local_world_name, 1)
+            else:
+                local_world = -(-world // _number(have, "SLURM_STEP_NUM_NODES", 1) if "SLURM" in mark else world)
+            local_rank = _number(have, local_name, 0) if local_name in have else rank % local_world
+            address = _address(have, required=local_world < world)
+            job = " ".join(have[name] for name in job_names if name in have) or f"child of {os.getppid()}"
+            return cls(rank, world, local_rank, local_world, address, job, threads)
+        return cls(threads=threads)
+
+    def export(self, address: str, port: int) -> None:
+        """Tells libraries that look at the environment themselves, in torchrun's words."""
+        os.environ.update(
+            RANK=str(self.rank),
+            WORLD_SIZE=str(self.world),
+            LOCAL_RANK=str(self.local_rank),
+            MASTER_ADDR=address,
+            MASTER_PORT=str(port),
+        )
+
+    @staticmethod
+    def export_defaults(**variables: str) -> None:
+        """Sets variables that are not set, or set to nothing."""
+        for name, text in variables.items():
+            os.environ[name] = os.environ.get(name) or text
+
+
+def _address(have: Mapping[str, str], *, required: bool) -> tuple[str, int] | None:
+    if "MASTER_ADDR" in have and "MASTER_PORT" in have:
+        return have["MASTER_ADDR"], _number(have, "MASTER_PORT", 1, 65536)
+    if not required:
+        return None
+    missing = " and ".join(name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in have)
+    raise LaunchError(
+        f"the environment is half set: {missing} missing; set MASTER_ADDR to the host name of rank 0 and MASTER_PORT "
+        "to a free port there in all processes (mpirun: -x MASTER_ADDR=... -x MASTER_PORT=...), or start with torchrun"
+    )
+
+
+def _number(have: Mapping[str, str], name: str, low: int, below: int | None = None) -> int:
+    text = have.get(name)
+    if text is None:
+        present = ", ".join(sorted(other for other in have if other.startswith(name.split("_")[0]) or "RANK" in other))
+        raise LaunchError(
+            f"the environment is half set: {name} is missing"
+            + (f" beside {present}" if present else "")
+            + "; start with "
+            "mpirun, srun or torchrun, which set all of them, or unset the others to run one process"
+        )
+    try:
+        number = int(text)
+    except ValueError:
+        raise LaunchError(f"the environment variable {name} must be an integer, got `{text}`") from None
+    if number < low or (below is not None and number >= below):
+        bounds = f"at least {low}" if below is None else f"from {low} to {below - 1}"
+        raise LaunchError(f"the environment variable {name} must be {bounds}, got {number}")
+    return number

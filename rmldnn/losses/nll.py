@@ -1,0 +1,75 @@
+"""Negative log-likelihood of class indices."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from rmldnn.component import component
+from rmldnn.errors import ConfigError, Problem
+from rmldnn.losses.reduction import alone, ratio
+from rmldnn.losses.target import check_range, class_indices, out_of_range
+from rmldnn.types import Total
+
+
+@component("NLL", title="NLL (Negative Log-Likelihood)")
+def nll(
+    output: Tensor,
+    target: Tensor,
+    total: Total = alone,
+    *,
+    weight: list[float] | None = None,
+    ignore_index: int | None = None,
+) -> Tensor:
+    """The weighted mean of minus the log-probability that the network gives to the right class.
+
+    Args:
+        output: Log-probabilities, shape (n, classes, *spatial); the network ends in `log_softmax`.
+        target: Class indices, shape (n, *spatial) or (n, 1, *spatial).
+        total: Sums a tensor over all processes.
+        weight: One weight for each class; all alike if absent.
+        ignore_index: Class index that counts for nothing. A batch that holds nothing else has the loss 0.
+
+    Raises:
+        ConfigError: Target and output do not fit, or `weight` has another length than there are classes.
+    """
+    target = class_indices(output, target, "NLL")
+    classes = output.shape[1]
+    if output.is_cuda and not target.is_cuda:
+        check_range(target, classes, "NLL", ignore_index)
+        target = target.to(output.device, non_blocking=True)
+    weights = None if weight is None else _weights(tuple(weight), classes, output.dtype, output.device)
+    ignored = -100 if ignore_index is None else ignore_index
+    fused = total is alone and ignore_index is None
+    try:
+        loss = F.nll_loss(output, target, weights, ignore_index=ignored, reduction="mean" if fused else "sum")
+    except IndexError as error:  # torch's kernel looks at every index anyway, so the check costs nothing
+        index = re.search(r"-?\d+", str(error))
+        raise out_of_range(int(index.group()) if index else -1, classes, "NLL") from None
+    if fused:
+        return loss
+    if weights is None and ignore_index is None:
+        return ratio(loss, target.numel(), total)
+    counted = target != ignored
+    mass = counted.to(output.dtype) if weights is None else weights[target.where(counted, 0)] * counted
+    sums = total(torch.stack([loss, mass.sum()]))
+    return sums[0] / sums[1].clamp_min(torch.finfo(sums.dtype).tiny)  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=8)
+def _weights(weight: tuple[float, ...], classes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The weights on the device, moved there once and not at every step."""
+    if len(weight) != classes:
+        raise ConfigError(
+            Problem(
+                "loss.weight",
+                f"has {len(weight)} number{'s' if len(weight) != 1 else ''}, but the network has {classes} outputs; "
+                "give one weight for each class",
+            )
+        )
+    with torch.inference_mode(False):  # the cache outlives the evaluation that may have filled it
+        return torch.tensor(weight, dtype=dtype, device=device)

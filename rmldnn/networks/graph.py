@@ -1,0 +1,149 @@
+"""The graph that a network description means, before any layer of it is built. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple
+
+from rmldnn.component import near_miss
+from rmldnn.errors import Problem
+from rmldnn.networks import layers
+
+
+class Ref(NamedTuple):
+    """A tensor: output number `tensor` of call number `call` of a layer, both counted from 0."""
+
+    layer: str
+    call: int = 0
+    tensor: int = 0
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer.
+
+    Args:
+        name: Unique in its graph; may hold any character, `/` and `.` included.
+        class_name: As the file writes it; `layers.find` knows the component.
+        config: The layer's keys as the file writes them.
+        inbound: The tensors that each call of the layer takes. Most layers are called once, shared ones more often;
+            the one call of an input takes none.
+    """
+
+    name: str
+    class_name: str
+    config: Mapping[str, Any]
+    inbound: tuple[tuple[Ref, ...], ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.class_name})"
+
+
+def input_shape(config: Mapping[str, Any]) -> Any:
+    """The shape that a first layer gives, batch included, under any of the names that Keras has had for it."""
+    if "input_shape" in config:
+        return [None, *config["input_shape"]]
+    return config.get("batch_input_shape") or config.get("batch_shape")
+
+
+class Call(NamedTuple):
+    """One use of a layer: the step that the compiled network takes."""
+
+    node: Node
+    number: int
+    sources: tuple[Ref, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network: its layers in file order, and which tensors enter and leave.
+
+    Args:
+        title: The model's name, for the log.
+        nodes: The layers.
+        inputs: What the network takes, in its own order.
+        outputs: What it gives, in its own order.
+        place: The file that described it, for messages; empty for an inline list of layers.
+    """
+
+    title: str
+    nodes: tuple[Node, ...]
+    inputs: tuple[Ref, ...]
+    outputs: tuple[Ref, ...]
+    place: str = ""
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls, each behind those that feed it: file order where that is such an order already.
+
+        Raises:
+            CycleError: Layers feed each other in a circle.
+        """
+        calls = {
+            (node.name, index): Call(node, index, sources)
+            for node in self.nodes
+            for index, sources in enumerate(node.inbound)
+        }
+        needs = {key: [ref[:2] for ref in call.sources if ref[:2] in calls] for key, call in calls.items()}
+        place = {key: index for index, key in enumerate(calls)}
+        if all(place[need] < place[key] for key in calls for need in needs[key]):
+            return tuple(calls.values())
+        return tuple(calls[key] for key in TopologicalSorter(needs).static_order())
+
+
+def problems(graph: Graph) -> Iterator[Problem]:
+    """Everything that makes the graph unbuildable, whatever its layers compute."""
+    for path, message in _faults(graph):
+        yield Problem(path, message, graph.place)
+
+
+def _faults(graph: Graph) -> Iterator[tuple[str, str]]:
+    if not graph.nodes:
+        yield "layers", "the network has no layers"
+        return
+    names = [node.name for node in graph.nodes]
+    uses = {node.name: len(node.inbound) for node in graph.nodes}
+    for name in [name for name in uses if names.count(name) > 1] if len(uses) < len(names) else []:
+        classes = ", ".join(node.class_name for node in graph.nodes if node.name == name)
+        yield name, f"{names.count(name)} layers have this name ({classes}); give each its own `name`"
+    for node in graph.nodes:
+        for message in _node_faults(node, uses):
+            yield str(node), message
+    for role, refs in (("input", graph.inputs), ("output", graph.outputs)):
+        for ref in refs:
+            if ref.layer not in uses:
+                yield f"{role}_layers", f"the network's {role} `{ref.layer}` is no layer{near_miss(ref.layer, names)}"
+    for node in graph.nodes:
+        if node.class_name == "InputLayer" and Ref(node.name) not in graph.inputs:
+            yield str(node), "is not listed in `input_layers`; add it there"
+    try:
+        _ = graph.calls
+    except CycleError as error:
+        circle = [name for name, _ in error.args[1]]
+        yield circle[0], f"layers feed each other in a circle: {' -> '.join(circle)}; change `inbound_nodes` of one"
+
+
+def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
+    entry = layers.find(node.class_name)
+    if entry is None:
+        yield f"unknown layer class `{node.class_name}`{near_miss(node.class_name, layers.names())}"
+    for sources in node.inbound:
+        for ref in sources:
+            if ref.layer not in uses:
+                yield f"its input `{ref.layer}` is no layer of this network{near_miss(ref.layer, uses)}"
+            elif ref.call >= uses[ref.layer]:
+                yield f"takes the result of call {ref.call} of `{ref.layer}`, which has only {uses[ref.layer]}"
+        if not sources and not (node.class_name == "InputLayer" and input_shape(node.config)):
+            yield (
+                "no input shape; give the first layer `batch_input_shape`, such as [null, 28, 28, 1] "
+                "(batch, height, width, channels)"
+            )
+        if entry is not None and not entry.merges and len(sources) > 1:
+            yield f"takes one input, got {len(sources)} ({_listed(sources)}); join them first with a merge layer"
+
+
+def _listed(refs: Sequence[Ref]) -> str:
+    return ", ".join(f"`{ref.layer}`" for ref in refs)

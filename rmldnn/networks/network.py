@@ -1,0 +1,121 @@
+"""The network that a run trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import fx, nn
+
+from rmldnn.errors import NetworkError
+from rmldnn.networks.layer import Shape
+from rmldnn.networks.layout import tensor_shape
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a network besides its code.
+
+    Args:
+        title: The model's name.
+        num_operations: Layers, inputs included, and activations inside layers.
+        inputs: Keras shapes of the inputs, without the batch.
+        outputs: Keras shapes of the outputs, without the batch.
+        last_activation: What the first output went through last.
+    """
+
+    title: str
+    num_operations: int
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    last_activation: str | None
+
+
+class Network(fx.GraphModule):
+    """A torch module with straight-line code (`print(network.code)`), made from a Keras graph.
+
+    Takes and gives tensors of shape (N, C, *spatial), one per input and output in the network's own order; a single
+    output comes bare, several as a tuple. Parameters are called `<layer>.weight`, `<layer>.bias`, ..., whatever
+    characters a layer's name has; a dot in it nests modules.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module], graph: fx.Graph, facts: Facts) -> None:
+        super().__init__(dict(modules), graph, "Network")
+        self.meta["facts"] = facts  # torch copies `meta`, and no other attribute, with a graph module
+
+    @property
+    def _facts(self) -> Facts:
+        facts: Facts = self.meta["facts"]
+        return facts
+
+    @property
+    def title(self) -> str:
+        """The model's name in Keras; `Unknown` for an inline list of layers."""
+        return self._facts.title
+
+    @property
+    def num_operations(self) -> int:
+        """Layers, inputs included, and activations inside layers."""
+        return self._facts.num_operations
+
+    @property
+    def input_shapes(self) -> list[list[int | None]]:
+        """Shapes of the inputs as Keras gives them: channels last, the batch null."""
+        return [[None, *shape] for shape in self._facts.inputs]
+
+    @property
+    def output_shapes(self) -> list[list[int | None]]:
+        """Shapes of the outputs as Keras gives them: channels last, the batch null."""
+        return [[None, *shape] for shape in self._facts.outputs]
+
+    @property
+    def last_activation(self) -> str | None:
+        """The activation that the first output went through last, in lower case; None if there is none."""
+        return self._facts.last_activation
+
+    def check_input(self, *shapes: Sequence[int]) -> None:
+        """Refuses tensors that the network cannot take, with what to do about it.
+
+        Args:
+            shapes: Shapes of the inputs, (N, C, *spatial) each.
+
+        Raises:
+            NetworkError: Number of inputs, rank, channels or extents differ from what the network was made for.
+        """
+        wanted = self._facts.inputs
+        if len(shapes) != len(wanted):
+            raise NetworkError(f"the network takes {len(wanted)} inputs, got {len(shapes)}")
+        for shape, keras in zip(shapes, wanted, strict=True):
+            extents = tensor_shape(keras)
+            if len(shape) - 1 == len(extents) and all(
+                want in (None, got) for got, want in zip(shape[1:], extents, strict=True)
+            ):
+                continue
+            raise NetworkError(
+                f"the network takes inputs of shape {_words(extents)}, got {_words(shape[1:])}; "
+                f"{_remedy(shape[1:], extents)}"
+            )
+
+
+def _words(extents: Sequence[int | None]) -> str:
+    return f"({', '.join(['N', *('?' if extent is None else str(extent) for extent in extents)])})"
+
+
+def _remedy(got: Sequence[int], want: Shape) -> str:
+    shape = "change the network's `batch_input_shape`"
+    if len(got) != len(want):
+        return f"{shape} to {[None, *got[1:], *got[:1]]}".replace("None", "null")
+    remedies = []
+    if want[0] not in (None, got[0]):
+        if (got[0], want[0]) == (3, 1):
+            remedies.append("set `grayscale`: true for one channel")
+        elif (got[0], want[0]) == (1, 3):
+            remedies.append("set `grayscale`: false for three channels")
+        else:
+            remedies.append(f"give samples of {want[0]} channels")
+    if any(extent not in (None, size) for size, extent in zip(got[1:], want[1:], strict=True)):
+        if len(want) == 3 and None not in want:
+            remedies.append(f'add the transform {{"resize": [{want[2]}, {want[1]}]}}')
+        else:
+            remedies.append("give samples of that size")
+    return f"{' and '.join(remedies)}, or {shape}"

@@ -1,0 +1,107 @@
+"""Windows that slide over the spatial axes: what convolutions and pooling share.
+
+Keras' `same` padding is TensorFlow's: `ceil(extent / stride)` windows, and where the padding is odd the extra
+element comes last, so that it depends on the extent and is not always symmetric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from torch import Tensor
+from torch.nn import functional
+
+from rmldnn.component import show
+from rmldnn.errors import NetworkError
+from rmldnn.networks.layer import Shape
+from rmldnn.networks.layout import size
+
+Sides: TypeAlias = tuple[int, int]
+"""Padding before and behind one axis."""
+
+
+def per_axis(value: int | Sequence[int], axes: int, key: str) -> tuple[int, ...]:
+    """One number for each spatial axis, from one for all or a list.
+
+    Args:
+        value: As the user wrote it.
+        axes: Number of spatial axes.
+        key: What the user calls it.
+    """
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise NetworkError(f"`{key}` must be a number or a list of {axes}, got {show(list(value))}")
+    return tuple(value)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window and its steps, one number per spatial axis each."""
+
+    extent: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """How far the window stretches, holes included."""
+        return tuple((extent - 1) * hole + 1 for extent, hole in zip(self.extent, self.dilation, strict=True))
+
+    def same(self, spatial: Shape) -> tuple[Sides, ...] | None:
+        """Padding that makes `same`; None if it depends on extents that are not known yet."""
+        sides = []
+        for extent, reach, stride in zip(spatial, self.reach, self.stride, strict=True):
+            if extent is None and reach > 1 and stride > 1:
+                return None
+            sides.append(same_sides(extent or 1, reach, stride))
+        return tuple(sides)
+
+    def counts(self, spatial: Shape, padding: Sequence[Sides]) -> Shape:
+        """How many windows fit along each axis; None along axes of unknown extent."""
+        return tuple(
+            None if extent is None else (extent + sum(sides) - reach) // stride + 1
+            for extent, sides, reach, stride in zip(spatial, padding, self.reach, self.stride, strict=True)
+        )
+
+    def same_counts(self, spatial: Shape) -> Shape:
+        """How many windows `same` padding makes."""
+        return tuple(
+            None if extent is None else -(-extent // stride)
+            for extent, stride in zip(spatial, self.stride, strict=True)
+        )
+
+    def must_fit(self, spatial: Shape, padding: Sequence[Sides], key: str) -> None:
+        """Refuses a window that is larger than its padded input.
+
+        Args:
+            spatial: The spatial axes of the input.
+            padding: What is added to them.
+            key: What the user calls the window's extent.
+        """
+        if any(count is not None and count < 1 for count in self.counts(spatial, padding)):
+            spread = f" with dilation_rate {list(self.dilation)}" if max(self.dilation) > 1 else ""
+            raise NetworkError(
+                f"{key} {list(self.extent)}{spread} does not fit into its input of {size(spatial)}; "
+                f'make {key} smaller or padding "same"'
+            )
+
+
+def same_sides(extent: int, reach: int, stride: int) -> Sides:
+    """The padding of one axis under `same`."""
+    total = max((-(-extent // stride) - 1) * stride + reach - extent, 0)
+    return total // 2, total - total // 2
+
+
+def flat(padding: Sequence[Sides]) -> list[int]:
+    """Padding in the order that torch's `pad` takes: the last axis first."""
+    return [amount for sides in reversed(padding) for amount in sides]
+
+
+def pad_same(x: Tensor, reach: Sequence[int], stride: Sequence[int]) -> Tensor:
+    """Pads with zeros as `same` asks for the extents that the tensor turns out to have, shape (N, C, *spatial)."""
+    extents = x.shape[2:]
+    sides = [same_sides(*axis) for axis in zip(extents, reach, stride, strict=True)]
+    return functional.pad(x, flat(sides))

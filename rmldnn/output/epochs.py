@@ -1,0 +1,114 @@
+"""The table that grows by a line with every epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from rmldnn.output.rows import Row
+from rmldnn.steps import EvalEnd, TrainEnd
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def duration(seconds: float) -> str:
+    """A time span, as short as it can be said: `0.35 s`, `12.3 s`, `2:05`, `1:02:03`."""
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _loss(value: float) -> str:
+    """Four decimals, or the leading digits of what would vanish in them."""
+    return f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column: titles and widths on a wide and on a narrow screen (width 0: left out), and how values look."""
+
+    titles: tuple[str, str]
+    widths: tuple[int, int]
+    show: Callable[[float], str]
+    style: str = ""
+    best: Callable[[float, float], float] | None = None
+
+
+_COLUMNS = {
+    "epoch": _Column(("Epoch", "Epoch"), (7, 5), "{:.0f}".format, "dim"),
+    "train_loss": _Column(("Train loss", "Train"), (13, 10), _loss),
+    "test_loss": _Column(("Test loss", "Test"), (12, 10), _loss, best=min),
+    "accuracy": _Column(("Accuracy", "Acc."), (11, 7), "{:.3f}".format, best=max),
+    "learning_rate": _Column(("Learning rate", ""), (16, 0), "{:.4g}".format, "dim"),
+    "seconds": _Column(("Time", "Time"), (10, 8), duration, "dim"),
+}
+
+
+class EpochTable:
+    """Makes the lines of the table; its columns are what the first epoch knows, and new best values stand out."""
+
+    def __init__(self) -> None:
+        self._columns: list[str] = []
+        self._last: dict[str, float] = {}
+        self._best: dict[str, dict[str, float]] = {}
+
+    def lines(self, ends: Sequence[TrainEnd | EvalEnd], *, narrow: bool = False) -> Iterator[Text]:
+        """Yields the titles of the columns before the first epoch, then its line; reads tensors.
+
+        Args:
+            ends: The ends of the halves of one epoch.
+            narrow: Whether to save space.
+        """
+        self._last = _values(ends)
+        if not self._columns:
+            self._columns = [name for name in _COLUMNS if name in self._last]
+            columns = [_COLUMNS[name] for name in self._columns]
+            yield Text("".join(f"{column.titles[narrow]:>{column.widths[narrow]}}" for column in columns), "bold")
+        yield Text.assemble(*(self._cell(name, _COLUMNS[name].widths[narrow]) for name in self._columns))
+
+    def results(self) -> list[Row]:
+        """The last losses and accuracy, each with the best one if that came earlier."""
+        rows: list[Row] = []
+        for name in ("train_loss", "test_loss", "accuracy"):
+            if name in self._last:
+                column, text = _COLUMNS[name], _COLUMNS[name].show(self._last[name])
+                best = self._best.get(name, self._last)
+                if best[name] != self._last[name]:
+                    text += f"  (best {column.show(best[name])} in epoch {best['epoch']:.0f})"
+                rows.append((column.titles[0], text))
+        return rows
+
+    def _cell(self, name: str, width: int) -> tuple[str, str]:
+        column, value = _COLUMNS[name], self._last.get(name)
+        if value is None or not width:
+            return " " * width, ""
+        style = column.style
+        if not math.isfinite(value):
+            style = "bold red"
+        elif column.best and self._improves(name, value, column.best):
+            self._best[name] = self._last
+            style = "green"
+        return f"{column.show(value):>{width}}", style
+
+    def _improves(self, name: str, value: float, best: Callable[[float, float], float]) -> bool:
+        if name not in self._best:
+            return True
+        former = self._best[name][name]
+        return value != former and best(value, former) == value
+
+
+def _values(ends: Sequence[TrainEnd | EvalEnd]) -> dict[str, float]:
+    known: dict[str, Tensor | float | None] = {"epoch": ends[0].epoch, "seconds": sum(end.seconds for end in ends)}
+    for end in ends:
+        if isinstance(end, TrainEnd):
+            known |= {"train_loss": end.loss, "learning_rate": end.learning_rate}
+        else:
+            known |= {"test_loss": end.loss, "accuracy": end.accuracy}
+    return {name: float(value) for name, value in known.items() if value is not None}

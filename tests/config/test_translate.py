@@ -1,0 +1,151 @@
+import pytest
+
+from rmldnn.config import spec, translate
+from rmldnn.errors import ConfigError
+
+
+@pytest.fixture
+def compose(write, classifier):
+    """Composes the classifier's file with changes of the command line."""
+
+    def compose_with(*overrides, content=None):
+        return translate.compose(spec.load(write(content or classifier)), overrides)
+
+    return compose_with
+
+
+def faults(compose, *overrides, content=None):
+    with pytest.raises(ConfigError) as caught:
+        compose(*overrides, content=content)
+    return str(caught.value).splitlines()
+
+
+def test_the_file_wins_over_the_groups_and_the_groups_fill_in(compose):
+    config, _ = compose()
+    assert config["optimizer"] == {
+        "type": "SGD",
+        "learning_rate": 0.1,
+        "momentum": 0.5,
+        "dampening": 0.0,
+        "weight_decay": 0.0,
+        "nesterov": False,
+    }
+    assert config["data"]["batch_size"] == 64
+    assert config["seed"] == 0
+
+
+def test_the_command_line_wins_over_the_file(compose):
+    config, _ = compose("optimizer.learning_rate=0.02", "num_epochs=3", "data.batch_size=8", "layers=other.json")
+    assert config["optimizer"]["learning_rate"] == 0.02
+    assert config["num_epochs"] == 3
+    assert config["data"]["batch_size"] == 8
+    assert config["layers"] == "other.json"
+
+
+def test_a_list_of_transforms_stays_a_list(compose, classifier):
+    assert compose()[0]["data"]["transforms"] == classifier["data"]["transforms"]
+
+
+def test_layers_pass_by_untouched(compose, classifier):
+    classifier["layers"] = [{"class_name": "Dense", "config": {"name": "${x}", "units": 2}}]
+    config, _ = compose()
+    assert config["layers"] == classifier["layers"]
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("loss=mse", "loss.function", "MSE"),
+        ("loss=MSE", "loss.function", "MSE"),
+        ("loss.function=mse", "loss.function", "MSE"),
+        ("optimizer.type=Adam", "optimizer.type", "Adam"),
+        ("scheduler=exponential", "optimizer.lr_scheduler.type", "Exponential"),
+        ("optimizer.lr_scheduler.type=Exponential", "optimizer.lr_scheduler.type", "Exponential"),
+        ("data.target_type=images", "data.target_type", "images"),
+    ],
+)
+def test_the_command_line_chooses_components_in_the_words_of_the_file(compose, override, path, value):
+    more = {"optimizer.lr_scheduler.type": ["optimizer.lr_scheduler.gamma=0.5"], "data.target_type": ["data.target_path=x"]}
+    config, _ = compose(override, *more.get(path, []))
+    for part in path.split("."):
+        config = config[part]
+    assert config == value
+
+
+def test_another_optimizer_leaves_out_the_keys_that_only_the_former_had_and_says_so(compose):
+    config, notices = compose("optimizer=adam")
+    assert config["optimizer"]["learning_rate"] == 0.1
+    assert "momentum" not in config["optimizer"]
+    (notice,) = notices
+    assert "optimizer.momentum: left out, since the command line chose adam" in str(notice)
+    assert "config.json:" in str(notice)
+
+
+def test_other_targets_keep_the_transforms(compose, classifier):
+    config, notices = compose("target=images", "data.target_path=x")
+    assert config["data"]["transforms"] == classifier["data"]["transforms"]
+    assert notices == []
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.learning_rat=1", "command line: optimizer.learning_rat: `learning_rat`: unknown key in optimizer SGD; did"),
+        ("optimizer.learning_rate=-1", "command line: optimizer.learning_rate: must be a number greater than 0, got -1"),
+        ("num_epochs=three", 'command line: num_epochs: must be a positive integer, got "three"'),
+        ("num_epochs=1,2", "command line: `num_epochs=1,2` names several values; a run takes one"),
+        ("loss=dise", "command line: loss: there is no loss `dise`"),
+        ("num_epochs", "command line: cannot read `num_epochs`; write key=value"),
+        ("a=[1", "command line: cannot read `a=[1`"),
+        ("hydra.run.dir=x", "command line: hydra.run.dir: cannot be set here"),
+        ("loss._target_=os.system", "command line: loss._target_: cannot be set here"),
+        ("nothing.at.all=1", "command line: nothing: `nothing`: unknown key"),
+    ],
+)
+def test_a_wrong_override_is_named_as_the_command_lines(compose, override, message):
+    assert faults(compose, override)[0].startswith(message)
+
+
+def test_text_that_looks_like_a_reference_is_text(compose, classifier):
+    classifier["outfile"] = "${oc.env:HOME}/out.txt"
+    assert compose()[0]["outfile"] == "${oc.env:HOME}/out.txt"
+
+
+def test_a_section_that_is_null_is_absent(compose):
+    content = {
+        "layers": "net.json",
+        "loss": None,
+        "optimizer": None,
+        "checkpoints": None,
+        "data": {"input_type": "images", "test_input_path": "x"},
+    }
+    config, _ = compose(content=content)
+    assert translate.job(config)["loss"] is None
+
+
+def test_targets_of_nodes_come_from_the_catalog(compose):
+    nodes = translate.job(compose("scheduler=step", "++optimizer.lr_scheduler.gamma=0.1", "optimizer.lr_scheduler.step_size=2")[0])
+    assert nodes["loss"] == {
+        "_target_": "rmldnn.losses.nll.nll",
+        "_partial_": True,
+        "weight": None,
+        "ignore_index": None,
+    }
+    assert nodes["scheduler"]["gamma"] == 0.1
+    resize, normalize = nodes["data"]["_args_"][2]
+    assert resize["size"] == [28, 28]
+    assert normalize["_target_"] == "rmldnn.data.transforms.normalize.normalize"
+
+
+def test_a_key_for_one_side_reaches_only_that_side(compose, classifier):
+    classifier["data"] |= {"target_type": "images", "target_path": "x", "grayscale": False, "input_grayscale": True}
+    inputs, targets = translate.job(compose()[0])["data"]["_args_"][:2]
+    assert inputs["grayscale"] is True
+    assert targets["grayscale"] is False
+
+
+def test_yaml_and_json_compose_to_the_same(write, compose, classifier):
+    import yaml
+
+    path = write(yaml.safe_dump({"neural_network": classifier}), "config.yaml")
+    assert translate.compose(spec.load(path))[0] == compose()[0]
