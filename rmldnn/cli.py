@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 import rmldnn
@@ -91,10 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     try:
-        options = parse(arguments)
-        from rmldnn.run import main as run  # imports what is heavy, which --help does without
-
-        run(options.file, options.overrides, lenient=options.lenient, console=options.log)
+        _run(parse(arguments))
     except KeyboardInterrupt:
         print("rmldnn: interrupted", file=sys.stderr)
         return 130
@@ -110,6 +109,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rmldnn: {type(error).__name__}: {error}\nThis was not foreseen; --debug shows where.", file=sys.stderr)
         return 1
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    signal.signal(signal.SIGTERM, _leave)
+    # Imported when needed: --help does without the first two, a faulty file without the third, torch and Hydra.
+    from rmldnn.config import spec
+    from rmldnn.engine.ranks import Ranks
+
+    ranks = Ranks.from_environment()
+    with ranks.one_voice():
+        loaded = spec.load(options.file, lenient=options.lenient)
+    from rmldnn.run import main as run
+
+    run(loaded, options.overrides, ranks, lenient=options.lenient, console=options.log)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    """Ends a run by a signal as by an exception, so that files are closed and other processes let go."""
+    sys.exit(128 + number)
 
 
 def _report(error: RmldnnError, *, debug: bool) -> None:

@@ -11,6 +11,7 @@ import difflib
 import functools
 import inspect
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -118,13 +119,13 @@ def show(value: Any, limit: int = 60) -> str:
 
 def form(target: Callable[..., Any]) -> Form:
     """Reads the form of a marked callable (which must be imported, unlike in `config.catalog`)."""
-    function = target.__init__ if isinstance(target, type) else target
+    names = vars(sys.modules[target.__module__])
     return Form(
         name=target.component_name,  # type: ignore[attr-defined]
         title=target.component_title,  # type: ignore[attr-defined]
         target=f"{target.__module__}.{target.__qualname__}",
         parameters={
-            name: Parameter(name, _evaluated(parameter.annotation, function.__globals__), parameter.default)
+            name: Parameter(name, _evaluated(parameter.annotation, names), parameter.default)
             for name, parameter in inspect.signature(target).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         },

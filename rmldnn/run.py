@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any, Literal
 
 import torch
@@ -12,13 +11,14 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from rmldnn.component import component
-from rmldnn.config import catalog, spec, translate
+from rmldnn.config import catalog, translate
+from rmldnn.config.spec import Spec
 from rmldnn.data import summary
 from rmldnn.data.loader import Loader
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.loop import evaluate, fit
 from rmldnn.engine.ranks import Ranks
-from rmldnn.errors import RmldnnError
+from rmldnn.errors import NetworkError, Problem, RmldnnError
 from rmldnn.networks.compile import Network, network
 from rmldnn.output.console import Console, Consumer, open_console
 from rmldnn.output.outfile import Outfile
@@ -29,35 +29,36 @@ from rmldnn.types import Count, Index, Path
 
 
 def main(
-    file: str,
-    overrides: Sequence[str] = (),
+    loaded: Spec,
+    overrides: Sequence[str],
+    ranks: Ranks,
     *,
     lenient: bool = False,
     console: Literal["auto", "plain", "rich"] = "auto",
 ) -> None:
-    """Runs a configuration file.
+    """Composes a configuration, and runs it in this process and with the others.
 
     Args:
-        file: The configuration.
+        loaded: The configuration file.
         overrides: Changes to it, `key=value`.
-        lenient: Unknown and repeated keys are warnings.
+        ranks: Who this process is among how many.
+        lenient: Unknown keys of layers are warnings.
         console: How to speak.
 
     Raises:
         RmldnnError: Whatever a user can mend; see `rmldnn.errors`.
     """
-    ranks = Ranks.from_environment()
+    with ranks.one_voice():
+        config, notices = translate.compose(loaded, overrides)
     with ExitStack() as stack:
-        with _one_voice(ranks):
-            loaded = spec.load(file, lenient=lenient)
-            config, notices = translate.compose(loaded, overrides)
-            screen = open_console(console if ranks.rank == 0 else "silent")
-            stack.callback(screen.close)
-            engine = stack.enter_context(open_engine(ranks))
-            screen.header(ranks.world)
-            for problem in [*loaded.warnings, *notices]:
-                screen.text(f"Warning: {problem}")
-        run(config, engine, screen, **{key: config[key] for key in catalog.only("job").parameters})
+        screen = open_console(console if ranks.rank == 0 else "silent")
+        stack.callback(screen.close)
+        engine = stack.enter_context(open_engine(ranks))
+        screen.header(ranks.world)
+        for problem in [*loaded.warnings, *notices]:
+            screen.text(f"Warning: {problem}")
+        keys = {key: config[key] for key in catalog.only("job").parameters}
+        run(config, engine, screen, ranks, lenient, **keys)
 
 
 @component("run")
@@ -65,6 +66,7 @@ def run(
     config: Mapping[str, Any],
     engine: Engine,
     console: Console,
+    lenient: bool = False,
     *,
     num_epochs: Count = 1,
     outfile: Path | None = None,
@@ -76,6 +78,7 @@ def run(
         config: The composed configuration.
         engine: Where and with whom to compute.
         console: Who tells people about it.
+        lenient: Unknown keys of layers are warnings.
         num_epochs: Passes over the training data.
         outfile: Base name of two log files: `out.txt` gives `out_train.txt` and `out_test.txt`; none without it.
         seed: Seed of the initial weights, the order of the samples and the dropout.
@@ -85,7 +88,7 @@ def run(
         console.section("Gradient reducer", [("Type", "DeepSpeed")])
 
     torch.manual_seed(seed)
-    model = network(layers=config["layers"])
+    model = network(lenient, layers=config["layers"])
     console.section("Neural Network", _network_rows(model))
     nodes = translate.job(dict(config))
     parts = {name: _instantiate(node) for name, node in nodes.items() if name != "data"}
@@ -113,10 +116,12 @@ def run(
         for which in ("train", "test")
         if getattr(data, which) is not None
     }
+    for loader in loaders.values():
+        _require_fit(model, loader)
     outputs: list[Consumer] = [console]
     predictions = parts["predictions"]
     if engine.rank == 0:
-        outputs += [predictions, *()]
+        outputs += [predictions, parts["checkpoints"].saver(model)]
         if outfile is not None:
             outputs.append(Outfile(outfile, train=training, test="test" in loaders))
     console.section("Dataset", _dataset_rows(loaders, engine.world, predictions.rows))
@@ -136,6 +141,17 @@ def run(
             for output in outputs:
                 output.consume(step)
     console.finish([path for output in outputs for path in getattr(output, "outputs", ())])
+
+
+def _require_fit(model: Network, loader: Loader) -> None:
+    """Refuses samples that the network cannot take, and classes that it has no outputs for."""
+    sample = loader.sample()
+    model.check_input(sample.inputs.shape)
+    classes, outputs = loader.dataset.classes, model.output_shapes[0][-1]
+    if classes and outputs is not None and 1 < outputs < len(classes):
+        names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
+        message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); change its last layer"
+        raise NetworkError(Problem("layers", message))
 
 
 def _network_rows(model: Network) -> Rows:
@@ -178,18 +194,4 @@ def _instantiate(node: Mapping[str, Any] | None) -> Any:
     except InstantiationException as error:
         if isinstance(error.__cause__, (RmldnnError, ImportError)):
             raise error.__cause__ from None
-        raise
-
-
-@contextmanager
-def _one_voice(ranks: Ranks) -> Iterator[None]:
-    """Lets the first process report what all processes find wrong alike.
-
-    The launcher ends the others as soon as the first has ended; they speak only if it did not, as then the fault is theirs.
-    """
-    try:
-        yield
-    except RmldnnError:
-        if ranks.rank > 0:
-            time.sleep(3)
         raise

@@ -54,7 +54,7 @@ def decode(path: str, *, grayscale: bool, rgb: bool) -> NDArray[Any]:
 
 
 def _contents(path: str) -> bytes:
-    """The bytes of a file. Spares half of the system calls of `open`, a tenth of the time that a small picture takes."""
+    """The bytes of a file, with half of the system calls of `open`: a tenth of the time that a small picture takes."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(file).st_size

@@ -28,7 +28,7 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
         DataError: There is nothing at the path, nothing of the kind, or nothing that may be read.
     """
     path = side.path or ""
-    known = f"{', '.join(sorted(suffixes))}"
+    known = ", ".join(sorted(suffixes))
     if Path(path).is_file():
         if Path(path).suffix.lower() not in suffixes:
             raise DataError(f"data.{side.key}: `{path}` is not a file of {noun}; suffixes known here: {known}")
@@ -54,8 +54,7 @@ def _below(root: str, key: str) -> Iterator[str]:
                         continue
                     if not entry.is_dir():
                         yield prefix + entry.name
-                    elif not (entry.is_symlink() and os.path.realpath(entry.path) in above):
-                        here = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
+                    elif (here := os.path.realpath(entry.path)) not in above:
                         yield from walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
         except OSError as error:
             raise DataError(f"data.{key}: cannot list `{folder}`: {error.strerror}") from error

@@ -18,8 +18,8 @@ MAX_AUTOMATIC_WORKERS = 8
 SMALL_BYTES = 16 * 2**20
 """Sets with fewer encoded bytes are read without worker processes.
 
-They are decoded in about the time that it takes to start two processes: measured on two cores, 0.4 s at 40 MiB/s (28 x 28
-or 224 x 224 pixels alike) against 0.2 to 0.5 s, to which every batch adds some 0.5 ms for its way between processes.
+They are decoded in about the time that it takes to start two processes: measured on two cores, 0.4 s at 40 MiB/s (for
+28 x 28 and 224 x 224 pixels alike) against 0.2 to 0.5 s, and 0.5 ms more for the way of every batch between processes.
 """
 
 
@@ -70,7 +70,7 @@ class Loader:
         return shuffled(len(self.dataset), self.seed, epoch if self.shuffle == "epoch" else 0)
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch (counted from 1).
+        """The batches of an epoch (counted from 1). An epoch may be left early, but not be entered twice at a time.
 
         Raises:
             DataError: A sample cannot be read, samples do not fit together, or a worker process died.

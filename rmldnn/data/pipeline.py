@@ -66,8 +66,8 @@ class Pipeline:
             batch = np.array(samples)
         except ValueError:
             raise DataError(self._unequal(samples, indices)) from None
-        if batch.dtype == np.uint16:
-            return _widened(samples)
+        if batch.dtype == np.uint16 and any(sample.dtype == np.uint8 for sample in samples):
+            return np.array([_widened(sample) for sample in samples])
         return batch
 
     def finish(self, gathered: Tensor) -> Tensor:
@@ -79,7 +79,8 @@ class Pipeline:
             raise ConfigError(
                 Problem(
                     "data.transforms",
-                    f"`normalize` has {self.affine.channels} values, but images have {channels} channels",
+                    f"`normalize` has {self.affine.channels} values, one per channel, but the channels of these "
+                    f"images are {channels}; see `grayscale`",
                 )
             )
         bytes_per_channel = 0 if gathered.is_floating_point() else gathered.dtype.itemsize
@@ -105,9 +106,9 @@ class Pipeline:
         )
 
 
-def _widened(samples: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Stacks images of 16 bits with images of 8 bits, whose white 255 becomes 65535."""
-    return np.array([sample * np.uint16(257) if sample.dtype == np.uint8 else sample for sample in samples])
+def _widened(pixels: Pixels) -> Pixels:
+    """Pixels of 8 bits as pixels of 16 bits, so that they can stand in one batch: white, 255, becomes 65535."""
+    return pixels * np.uint16(257) if pixels.dtype == np.uint8 else pixels
 
 
 @functools.cache

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import threading
 import warnings
+from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeAlias
 
 import cv2
 import torch
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from rmldnn.data.sets import Dataset, Gathered, Request
 from rmldnn.errors import DataError
 
+_Answer: TypeAlias = tuple[torch.Tensor, torch.Tensor | None] | DataError
+"""Tensors, as they go from process to process in shared memory; an error as a value comes without a traceback."""
+
+_AHEAD = 2
+"""Batches that every process may be ahead."""
+
 
 class Workers:
     """Processes that stay for all epochs, and are started when first needed.
+
+    This is a pool of the standard library rather than torch's `DataLoader`: a process that dies is noticed at once and
+    where its answer is wanted, no signal handler is replaced, and no number drawn from the generator of the run.
 
     Args:
         dataset: What they read.
@@ -26,18 +38,8 @@ class Workers:
     """
 
     def __init__(self, dataset: Dataset, count: int) -> None:
-        self._requests: list[Request] = []
-        self._loader = DataLoader(
-            _Reader(dataset),
-            batch_size=None,  # one request, one batch
-            sampler=self._requests,
-            num_workers=count,
-            collate_fn=_as_it_is,
-            worker_init_fn=_calm,
-            persistent_workers=True,
-            multiprocessing_context="fork",
-            generator=torch.Generator(),  # else reading would draw from the generator of the run
-        )
+        self.count = count
+        self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("fork"), _start, (dataset,))
 
     def gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         """Lets the processes read what is wanted; answers come in the order of the requests.
@@ -45,52 +47,60 @@ class Workers:
         Raises:
             DataError: As `Dataset.gather` says, or a process died.
         """
-        self._requests[:] = requests
-        wanted = list(self._requests)
+        pending: deque[tuple[Request, Future[_Answer]]] = deque()
         try:
-            for request, answer in zip(wanted, self._start(), strict=True):
-                if isinstance(answer, DataError):
-                    raise answer
-                inputs, targets = answer
-                yield request, Gathered(inputs.numpy(), None if targets is None else targets.numpy())
-        except RuntimeError as error:
-            if "exited unexpectedly" in str(error):
-                raise DataError(
-                    f"a process that reads samples died ({error}); if memory ran out, a smaller `data.num_workers` or "
-                    f"batch size needs less of it"
-                ) from None
-            raise
+            for request in requests:
+                pending.append((request, self._submit(request)))
+                if len(pending) > self.count * _AHEAD:
+                    yield _received(*pending.popleft())
+            while pending:
+                yield _received(*pending.popleft())
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process that reads samples died; if memory ran out (or shared memory, /dev/shm), a smaller batch size "
+                "or `data.num_workers` needs less of it; `data.num_workers` 0 reads without further processes"
+            ) from error
+        finally:
+            for _, future in pending:
+                future.cancel()
 
-    def _start(self) -> Iterator[Any]:
-        """Starts an epoch, and the processes if this is the first one."""
-        before = signal.getsignal(signal.SIGCHLD)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # torch is
-            answers = iter(self._loader)
-        if threading.current_thread() is threading.main_thread():
-            # Torch would report a dead process at once, as an exception in whatever line is being executed. Without its
-            # handler it is found missing when its answer is wanted.
-            signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
-        return answers
+    def _submit(self, request: Request) -> Future[_Answer]:
+        with warnings.catch_warnings():  # the first request starts the processes, beside the threads of torch
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            return self._pool.submit(_gather, request)
 
 
-class _Reader(TorchDataset[Any]):
-    """Runs in the worker processes."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-
-    def __getitem__(self, request: Any) -> tuple[torch.Tensor, torch.Tensor | None] | DataError:
-        try:
-            inputs, targets = self._dataset.gather(request)
-        except DataError as error:
-            return error  # raised, it would arrive wrapped in the worker's traceback
-        return torch.from_numpy(inputs), None if targets is None else torch.from_numpy(targets)
+def _received(request: Request, future: Future[_Answer]) -> tuple[Request, Gathered]:
+    answer = future.result()
+    if isinstance(answer, DataError):
+        raise answer
+    inputs, targets = answer
+    return request, Gathered(inputs.numpy(), None if targets is None else targets.numpy())
 
 
-def _as_it_is(answer: Any) -> Any:
-    return answer
+_dataset: Dataset
+"""What a worker process reads; it has it from its parent, without a copy."""
 
 
-def _calm(_: int) -> None:
-    cv2.setNumThreads(1)  # processes are parallel, OpenCV need not be; torch sees to itself
+def _start(dataset: Dataset) -> None:
+    global _dataset  # the only way from the start of a process to its tasks
+    _dataset = dataset
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends the pool
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _gather(request: Request) -> _Answer:
+    try:
+        inputs, targets = _dataset.gather(request)
+    except DataError as error:
+        return error
+    return torch.from_numpy(inputs), None if targets is None else torch.from_numpy(targets)

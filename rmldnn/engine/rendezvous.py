@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -102,6 +103,7 @@ def _call_published(file: Path, timeout: float) -> TCPStore:
             if file.lstat().st_uid == os.getuid():
                 port = int(file.read_text(encoding="ascii"))
                 # A file left by a job that was killed leads nowhere: ask briefly, then look at the file again.
+                socket.create_connection((LOOPBACK, port), timeout=min(left, 1.0)).close()
                 store = TCPStore(LOOPBACK, port, is_master=False, timeout=timedelta(seconds=min(left, 5.0)))
                 store.set_timeout(timedelta(seconds=timeout))
                 return store

@@ -33,13 +33,17 @@ def bce(output: Tensor, target: Tensor, total: Total = alone, *, source: Source 
     probability = output.exp() if source == "log_softmax" else output
     try:
         return mean(F.binary_cross_entropy, probability, target, total)
-    except RuntimeError as error:
+    except RuntimeError as error:  # torch's kernel looks at every value anyway
         if "between 0 and 1" not in str(error):
             raise
-        raise ConfigError(
-            Problem(
-                "loss",
-                "BCE takes probabilities from 0 to 1, but the network gives values outside; end the network in a "
-                "`sigmoid`, or set `loss.source` to `linear` if it gives logits",
-            )
-        ) from None
+        raise ConfigError(Problem("loss", _TARGET if "target" in str(error) else _OUTPUT)) from None
+
+
+_OUTPUT = (
+    "BCE takes probabilities from 0 to 1, but the network gives values outside; end the network in a `sigmoid`, or set "
+    "`loss.source` to `linear` if it gives logits"
+)
+_TARGET = (
+    "BCE takes targets from 0 to 1, but the target holds values outside; scale it to that range, or for more than two "
+    "classes give the network one output for each class"
+)

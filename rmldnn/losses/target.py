@@ -27,7 +27,7 @@ def class_indices(output: Tensor, target: Tensor, loss: str) -> Tensor:
     """
     if target.ndim == output.ndim and target.shape[1] == 1:
         target = target.squeeze(1)
-    if target.shape[:1] + target.shape[1:] != output.shape[:1] + output.shape[2:]:
+    if target.shape != output.shape[:1] + output.shape[2:]:
         raise mismatch(output, target, loss, f"class indices of shape {_shape(output.shape[:1] + output.shape[2:])}")
     if target.dtype is torch.int64:
         return target
@@ -35,7 +35,7 @@ def class_indices(output: Tensor, target: Tensor, loss: str) -> Tensor:
     if target.is_floating_point() and not target.is_cuda and not torch.equal(indices.to(target.dtype), target):
         raise _wrong(
             f"{loss} takes class indices 0, 1, 2, ..., but the target holds fractions such as "
-            f"{target[indices != target][0]:g}; leave out `normalize` and interpolation on the target "
+            f"{target[indices != target][0]:.4g}; leave out `normalize` and interpolation on the target "
             "(`target_is_mask`), or take a loss for continuous targets (MSE, BCE)"
         )
     return indices
@@ -80,20 +80,24 @@ def dense(output: Tensor, target: Tensor, loss: str) -> Tensor:
         ConfigError: The shapes do not fit, or a class index has no output.
     """
     if target.shape != output.shape:
-        channels = output.shape[1]
-        indices = target.ndim == output.ndim - 1 or (target.ndim == output.ndim and target.shape[1] == 1)
-        if not indices or (channels > 1 and target.is_floating_point() and target.ndim < output.ndim):
-            raise mismatch(output, target, loss, "a target of the same shape")
-        if channels == 1:
+        if output.shape[1] > 1:
+            target = _one_hot(output, target, loss)
+        elif target.shape == output.shape[:1] + output.shape[2:]:
             target = target.unsqueeze(1)
         else:
-            target = class_indices(output, target, loss)
-            if not target.is_cuda:
-                check_range(target, channels, loss)
-            target = F.one_hot(target, channels).movedim(-1, 1)
-        if target.shape != output.shape:
             raise mismatch(output, target, loss, "a target of the same shape")
     return target.to(output, non_blocking=True)
+
+
+def _one_hot(output: Tensor, target: Tensor, loss: str) -> Tensor:
+    one_channel = target.ndim == output.ndim and target.shape[1] == 1
+    if not one_channel and (target.ndim != output.ndim - 1 or target.is_floating_point()):
+        raise mismatch(output, target, loss, "a target of the same shape")
+    classes = output.shape[1]
+    indices = class_indices(output, target, loss)
+    if not indices.is_cuda:
+        check_range(indices, classes, loss)
+    return F.one_hot(indices, classes).movedim(-1, 1)
 
 
 def mismatch(output: Tensor, target: Tensor, loss: str, needed: str) -> ConfigError:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import keyword
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import fx, nn
 
-from rmldnn.component import Form, component, form
+from rmldnn.component import Form, component, form, show
 from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks import exported, keras, layers
 from rmldnn.networks.graph import Call, Graph, Node, Ref
 from rmldnn.networks.layer import Layer, Shape, Step
+from rmldnn.networks.layout import size
 from rmldnn.networks.network import Facts, Network
 from rmldnn.types import Path
 
@@ -92,6 +94,11 @@ class _Builder:
         """The network, or every problem that was met."""
         for ref in self._graph.outputs:
             self._must_exist(ref, "output_layers")
+        self._problems += [
+            Problem(str(node), fault, self._graph.place)
+            for node in self._graph.nodes
+            if node.name in self._modules and (fault := _name_fault(node.name, self._modules))
+        ]
         for problem in self._problems if self._lenient else ():
             if problem.mild:
                 log.warning("%s", problem)
@@ -129,7 +136,11 @@ class _Builder:
         for key, value in node.config.items():
             foreign = key not in keys.parameters and (key in exported.BUILDER or key in exported.HARMLESS)
             (common if foreign else own)[key] = value
-        problems = [*keys.check(own, str(node)), *exported.judge(common, str(node)), *_name_faults(node)]
+        problems = [*keys.check(own, str(node)), *exported.judge(common, str(node))]
+        if not isinstance(node.config.get("trainable", True), bool):
+            problems.append(
+                Problem(f"{node}.trainable", f"must be true or false, got {show(node.config['trainable'])}")
+            )
         placed = [_at(problem, self._graph.place) for problem in problems]
         self._problems += placed
         if all(problem.mild and self._lenient for problem in placed):
@@ -142,7 +153,8 @@ class _Builder:
         if name in self._layers:
             first, layer = self._layers[name]
             if first != shapes:
-                raise NetworkError(f"is shared by inputs of shapes {first} and {shapes}; give it inputs of one shape")
+                listed = " and ".join(size(shape) for shape in (*first, *shapes))
+                raise NetworkError(f"is shared by inputs of {listed}; give it inputs of one shape")
             return layer
         entry, function = layers.find(call.node.class_name), _function(call.node.class_name)
         layer = function(shapes, **keys) if entry is not None and entry.merges else function(*shapes, **keys)
@@ -198,15 +210,20 @@ def _form(class_name: str) -> Form:
     return form(_function(class_name))
 
 
-def _name_faults(node: Node) -> Iterator[Problem]:
-    """Names that torch keeps for itself, and dots that nest nothing."""
-    first, *_ = parts = node.name.split(".")
+def _name_fault(name: str, modules: Mapping[str, nn.Module]) -> str:
+    """Why a module cannot have this name, in which dots nest; empty if it can."""
+    first, *_ = parts = name.split(".")
     if "" in parts:
-        yield Problem(str(node), "a name must not begin or end with a dot, nor have two in a row; change `name`")
-    elif hasattr(Network, first) or first == "training":
-        yield Problem(str(node), f"torch keeps the name `{first}` for itself; change `name`")
-    if not isinstance(node.config.get("trainable", True), bool):
-        yield Problem(f"{node}.trainable", "must be true or false")
+        return "a name must not begin or end with a dot, nor have two in a row; change `name`"
+    if word := next((part for part in parts if keyword.iskeyword(part)), None):
+        return f"Python keeps the word `{word}` for itself; change `name`"
+    if hasattr(Network, first) or first == "training":
+        return f"torch keeps the name `{first}` for itself; change `name`"
+    for depth in range(1, len(parts)):
+        outer = ".".join(parts[:depth])
+        if hasattr(modules.get(outer), parts[depth]):
+            return f"layer `{outer}` has a `{parts[depth]}` of its own; change `name`"
+    return ""
 
 
 def _within(node: Node, problem: Problem, place: str) -> Problem:

@@ -6,6 +6,7 @@ The one list of them. A layer whose function has such a key as a parameter keeps
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rmldnn.component import show
@@ -34,40 +35,62 @@ def _float32(value: Any) -> bool:
     return value in (None, "float32", "float64", "int32", "int64")
 
 
+def _channels_last(value: Any) -> bool:
+    return value in (None, "channels_last")
+
+
 def _anything(value: Any) -> bool:  # noqa: ARG001 - one of the judges below
     return True
 
 
-_REGULARIZER = (_no_penalty, "regularizers are not applied; set it to null and use the optimizer's `weight_decay`")
-_CONSTRAINT = (_unset, "constraints are not applied; set it to null")
+@dataclass(frozen=True)
+class Rule:
+    """Which values of a key change nothing, and what to do about the others.
 
-HARMLESS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    Args:
+        harmless: Judges a value.
+        remedy: What to do about one that would change the result.
+        mild: Whether `--lenient` may ignore it: true where the network still computes what its file says, and only
+            training differs.
+    """
+
+    harmless: Callable[[Any], bool] = _anything
+    remedy: str = ""
+    mild: bool = False
+
+
+_REGULARIZER = Rule(
+    _no_penalty, "regularizers are not applied; set it to null and use the optimizer's `weight_decay`", mild=True
+)
+_CONSTRAINT = Rule(_unset, "constraints are not applied; set it to null", mild=True)
+
+HARMLESS: dict[str, Rule] = {
     "activity_regularizer": _REGULARIZER,
-    "bias_regularizer": _REGULARIZER,
-    "kernel_regularizer": _REGULARIZER,
     "bias_constraint": _CONSTRAINT,
+    "bias_regularizer": _REGULARIZER,
+    "data_format": Rule(_channels_last, "networks are described channels last; export the model that way"),
+    "dtype": Rule(_float32, "the precision is not the network's to choose; remove the key", mild=True),
     "kernel_constraint": _CONSTRAINT,
-    "data_format": (
-        lambda value: value in (None, "channels_last"),
-        "network files are channels last; export the model with `channels_last`",
-    ),
-    "dtype": (_float32, "the precision is not the network's to choose; remove it"),
-    "lora_alpha": (_anything, ""),
-    "lora_rank": (_unset, "LoRA is not applied; merge it into the kernel before the export"),
-    "noise_shape": (_unset, "only whole samples, or whole channels with SpatialDropout, are dropped; set it to null"),
-    "optional": (_unset, "every input is needed; set it to false"),
-    "quantization_config": (_unset, "quantized layers cannot be trained; export the model before quantizing it"),
-    "ragged": (_unset, "ragged inputs are not read; set it to false"),
-    "seed": (_anything, ""),
-    "sparse": (_unset, "sparse inputs are not read; set it to false"),
+    "kernel_regularizer": _REGULARIZER,
+    "lora_alpha": Rule(),
+    "lora_rank": Rule(_unset, "LoRA is not applied; merge it into the kernel before the export"),
+    "noise_shape": Rule(_unset, "set it to null; SpatialDropout drops whole channels", mild=True),
+    "optional": Rule(_unset, "every input is needed; set it to false"),
+    "quantization_config": Rule(_unset, "quantized layers are not computed; export the model before quantizing it"),
+    "ragged": Rule(_unset, "ragged inputs are not read; set it to false"),
+    "seed": Rule(),
+    "sparse": Rule(_unset, "sparse inputs are not read; set it to false"),
 }
-"""For each key: which values change nothing, and what to do about the others."""
 
 
 def judge(config: Mapping[str, Any], place: str) -> Iterator[Problem]:
-    """A problem for each key of the list that is set to what would change the result."""
+    """A problem for each key of the list that is set to what would change the result.
+
+    Args:
+        config: Keys and values as the file writes them.
+        place: How messages call the layer.
+    """
     for key, value in config.items():
-        if key in HARMLESS:
-            harmless, remedy = HARMLESS[key]
-            if not harmless(value):
-                yield Problem(f"{place}.{key}", f"{show(value)} would change the result: {remedy}", mild=True)
+        rule = HARMLESS.get(key)
+        if rule is not None and not rule.harmless(value):
+            yield Problem(f"{place}.{key}", f"{show(value)} would change the result: {rule.remedy}", mild=rule.mild)

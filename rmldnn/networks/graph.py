@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +45,7 @@ class Node:
 
 def input_shape(config: Mapping[str, Any]) -> Any:
     """The shape that a first layer gives, batch included, under any of the names that Keras has had for it."""
-    if "input_shape" in config:
+    if isinstance(config.get("input_shape"), list):
         return [None, *config["input_shape"]]
     return config.get("batch_input_shape") or config.get("batch_shape")
 
@@ -106,9 +107,12 @@ def _faults(graph: Graph) -> Iterator[tuple[str, str]]:
         return
     names = [node.name for node in graph.nodes]
     uses = {node.name: len(node.inbound) for node in graph.nodes}
-    for name in [name for name in uses if names.count(name) > 1] if len(uses) < len(names) else []:
-        classes = ", ".join(node.class_name for node in graph.nodes if node.name == name)
-        yield name, f"{names.count(name)} layers have this name ({classes}); give each its own `name`"
+    if len(uses) < len(names):
+        for name, count in Counter(names).items():
+            if count > 1:
+                classes = ", ".join(node.class_name for node in graph.nodes if node.name == name)
+                yield name, f"{count} layers have this name ({classes}); give each its own `name`"
+        return
     for node in graph.nodes:
         for message in _node_faults(node, uses):
             yield str(node), message

@@ -121,6 +121,8 @@ def _entry_fault(layer: Any) -> str:
         return f"`class_name` must name the layer's class, such as `Conv2D`, got {show(layer.get('class_name'))}"
     if not isinstance(layer.get("config", {}), Mapping):
         return f"`config` must be an object, got {show(layer['config'])}"
+    if not isinstance(layer.get("inbound_nodes", []), list):
+        return f"`inbound_nodes` must be a list as Keras writes it, got {show(layer['inbound_nodes'])}"
     return ""
 
 
@@ -131,13 +133,14 @@ def _nodes(entries: Sequence[Mapping[str, Any]], build_shape: Any) -> Iterator[N
         kind, config = entry["class_name"], dict(entry["config"])
         inbound: tuple[tuple[Ref, ...], ...]
         if kind == "InputLayer":
+            config["batch_input_shape"] = input_shape(config)
             inbound = ((),)
         elif calls := entry.get("inbound_nodes"):
             inbound = tuple(tuple(_references(call)) for call in calls)
         elif previous is not None:
             inbound = ((Ref(previous),),)
         elif shape := input_shape(config) or build_shape:
-            yield Node(f"{name}_input", "InputLayer", {"batch_shape": shape}, ((),))
+            yield Node(f"{name}_input", "InputLayer", {"batch_input_shape": shape}, ((),))
             inbound = ((Ref(f"{name}_input"),),)
         else:
             inbound = ((),)

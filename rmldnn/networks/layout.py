@@ -7,6 +7,7 @@ this module alone knows where that is in a tensor. Tensors of rank 2 and less ar
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -53,6 +54,18 @@ def _same(shape: Shape) -> bool:
 def tensor_shape(shape: Shape) -> Shape:
     """The shape of one sample's tensor: channels first."""
     return (*shape[-1:], *shape[:-1])
+
+
+def spatial_input(shape: Shape, axes: int) -> tuple[Any, ...]:
+    """The shape of an input with this many spatial axes and a fixed number of channels, else an error."""
+    if len(shape) != axes + 1:
+        raise NetworkError(
+            f"needs {axes} spatial axes and channels, got an input of {size(shape)}; "
+            "use the layer of the matching dimension, or Reshape before it"
+        )
+    if shape[-1] is None:
+        raise NetworkError("the channels of its input have no fixed number; end `batch_input_shape` with one")
+    return shape
 
 
 def size(shape: Shape) -> str:

@@ -13,7 +13,7 @@ from rmldnn.errors import NetworkError
 from rmldnn.networks import activations
 from rmldnn.networks.initializers import initialized
 from rmldnn.networks.layer import Layer, Shape, Step
-from rmldnn.networks.layout import size
+from rmldnn.networks.layout import spatial_input
 from rmldnn.networks.windows import Sides, Window, flat, pad_same, per_axis
 from rmldnn.types import Count, Index
 
@@ -162,15 +162,3 @@ def _must_divide(groups: int, **counts: int) -> None:
         if count % groups:
             what = "the channels of its input" if name == "channels" else "`filters`"
             raise NetworkError(f"groups {groups} does not divide {what}, {count}; change `groups` to a divisor")
-
-
-def spatial_input(shape: Shape, axes: int) -> tuple[Any, ...]:
-    """The shape of an input with this many spatial axes and a fixed number of channels, else an error."""
-    if len(shape) != axes + 1:
-        raise NetworkError(
-            f"needs {axes} spatial axes and channels, got an input of {size(shape)}; "
-            "use the layer of the matching dimension, or Reshape before it"
-        )
-    if shape[-1] is None:
-        raise NetworkError("the channels of its input have no fixed number; end `batch_input_shape` with one")
-    return shape

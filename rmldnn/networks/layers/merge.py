@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial, reduce
 
 import torch
@@ -17,7 +16,7 @@ from rmldnn.networks.layout import dimension, size
 @component("Add")
 def add(shapes: Shapes) -> Layer:
     """The sum of all inputs, element by element."""
-    return Layer(_common(shapes, "add"), (_pairwise(torch.add, shapes),))
+    return Layer(_common(shapes, "add"), (_fold(torch.add, total, shapes),))
 
 
 @component("Subtract")
@@ -31,25 +30,25 @@ def subtract(shapes: Shapes) -> Layer:
 @component("Multiply")
 def multiply(shapes: Shapes) -> Layer:
     """The product of all inputs, element by element."""
-    return Layer(_common(shapes, "multiply"), (_pairwise(torch.mul, shapes),))
+    return Layer(_common(shapes, "multiply"), (_fold(torch.mul, product, shapes),))
 
 
 @component("Average")
 def average(shapes: Shapes) -> Layer:
     """The mean of all inputs, element by element."""
-    return Layer(_common(shapes, "average"), (_pairwise(torch.add, shapes), partial(torch.div, other=len(shapes))))
+    return Layer(_common(shapes, "average"), (_fold(torch.add, total, shapes), partial(torch.div, other=len(shapes))))
 
 
 @component("Maximum")
 def maximum(shapes: Shapes) -> Layer:
     """The largest of all inputs, element by element."""
-    return Layer(_common(shapes, "compare"), (_pairwise(torch.maximum, shapes),))
+    return Layer(_common(shapes, "compare"), (_fold(torch.maximum, largest, shapes),))
 
 
 @component("Minimum")
 def minimum(shapes: Shapes) -> Layer:
     """The smallest of all inputs, element by element."""
-    return Layer(_common(shapes, "compare"), (_pairwise(torch.minimum, shapes),))
+    return Layer(_common(shapes, "compare"), (_fold(torch.minimum, smallest, shapes),))
 
 
 @component("Concatenate")
@@ -85,13 +84,29 @@ def joined(*tensors: Tensor, dim: int) -> Tensor:
     return torch.cat(tensors, dim)
 
 
-def _pairwise(function: Callable[[Tensor, Tensor], Tensor], shapes: Shapes) -> Step:
-    return function if len(shapes) == 2 else partial(folded, function=function)
+def total(*tensors: Tensor) -> Tensor:
+    """The sum of tensors."""
+    return reduce(torch.add, tensors)
 
 
-def folded(*tensors: Tensor, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """A function of two tensors applied to any number of them, from the left."""
-    return reduce(function, tensors)
+def product(*tensors: Tensor) -> Tensor:
+    """The product of tensors."""
+    return reduce(torch.mul, tensors)
+
+
+def largest(*tensors: Tensor) -> Tensor:
+    """The largest of tensors, element by element."""
+    return reduce(torch.maximum, tensors)
+
+
+def smallest(*tensors: Tensor) -> Tensor:
+    """The smallest of tensors, element by element."""
+    return reduce(torch.minimum, tensors)
+
+
+def _fold(two: Step, many: Step, shapes: Shapes) -> Step:
+    """The function of torch where it suffices, so that the compiled code reads as if written by hand."""
+    return two if len(shapes) == 2 else many
 
 
 def _common(shapes: Shapes, verb: str) -> Shape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,21 +12,9 @@ from torch.nn import functional
 
 from rmldnn.component import component
 from rmldnn.networks.layer import Layer, Shape, Step
-from rmldnn.networks.layers.convolution import spatial_input
+from rmldnn.networks.layout import spatial_input
 from rmldnn.networks.windows import Window, per_axis, same_sides
 from rmldnn.types import Count
-
-_MAX: dict[int, tuple[Any, Any]] = {
-    1: (nn.MaxPool1d, functional.max_pool1d),
-    2: (nn.MaxPool2d, functional.max_pool2d),
-    3: (nn.MaxPool3d, functional.max_pool3d),
-}
-# what is padded counts for nothing in Keras' mean
-_AVERAGE: dict[int, tuple[Any, Any]] = {
-    1: (partial(nn.AvgPool1d, count_include_pad=False), partial(functional.avg_pool1d, count_include_pad=False)),
-    2: (partial(nn.AvgPool2d, count_include_pad=False), partial(functional.avg_pool2d, count_include_pad=False)),
-    3: (partial(nn.AvgPool3d, count_include_pad=False), partial(functional.avg_pool3d, count_include_pad=False)),
-}
 
 
 @component("MaxPooling1D")
@@ -38,7 +26,7 @@ def max_pooling1d(
     padding: Literal["valid", "same"] = "valid",
 ) -> Layer:
     """The largest of every window of a sequence; keys as in `max_pooling2d`."""
-    return _pooling(_MAX, 1, shape, pool_size, strides, padding)
+    return _pooling(nn.MaxPool1d, max_pool_same, 1, shape, pool_size, strides, padding)
 
 
 @component("MaxPooling2D")
@@ -57,7 +45,7 @@ def max_pooling2d(
         strides: Steps of the window; its extent if not given.
         padding: `valid` (windows that fit), or `same` (as many as strides fit into the input).
     """
-    return _pooling(_MAX, 2, shape, pool_size, strides, padding)
+    return _pooling(nn.MaxPool2d, max_pool_same, 2, shape, pool_size, strides, padding)
 
 
 @component("MaxPooling3D")
@@ -69,7 +57,7 @@ def max_pooling3d(
     padding: Literal["valid", "same"] = "valid",
 ) -> Layer:
     """The largest of every window of a volume; keys as in `max_pooling2d`."""
-    return _pooling(_MAX, 3, shape, pool_size, strides, padding)
+    return _pooling(nn.MaxPool3d, max_pool_same, 3, shape, pool_size, strides, padding)
 
 
 @component("AveragePooling1D")
@@ -81,7 +69,7 @@ def average_pooling1d(
     padding: Literal["valid", "same"] = "valid",
 ) -> Layer:
     """The mean of every window of a sequence; keys as in `max_pooling2d`."""
-    return _pooling(_AVERAGE, 1, shape, pool_size, strides, padding)
+    return _pooling(_MEAN[1], average_pool_same, 1, shape, pool_size, strides, padding)
 
 
 @component("AveragePooling2D")
@@ -93,7 +81,7 @@ def average_pooling2d(
     padding: Literal["valid", "same"] = "valid",
 ) -> Layer:
     """The mean of every window of an image; keys as in `max_pooling2d`."""
-    return _pooling(_AVERAGE, 2, shape, pool_size, strides, padding)
+    return _pooling(_MEAN[2], average_pool_same, 2, shape, pool_size, strides, padding)
 
 
 @component("AveragePooling3D")
@@ -105,11 +93,20 @@ def average_pooling3d(
     padding: Literal["valid", "same"] = "valid",
 ) -> Layer:
     """The mean of every window of a volume; keys as in `max_pooling2d`."""
-    return _pooling(_AVERAGE, 3, shape, pool_size, strides, padding)
+    return _pooling(_MEAN[3], average_pool_same, 3, shape, pool_size, strides, padding)
+
+
+# what is padded counts for nothing in Keras' mean
+_MEAN: dict[int, Callable[..., nn.Module]] = {
+    1: partial(nn.AvgPool1d, count_include_pad=False),
+    2: partial(nn.AvgPool2d, count_include_pad=False),
+    3: partial(nn.AvgPool3d, count_include_pad=False),
+}
 
 
 def _pooling(
-    kinds: dict[int, tuple[Any, Any]],
+    module: Callable[..., nn.Module],
+    function: Callable[..., Tensor],
     axes: int,
     shape: Shape,
     pool_size: int | list[int],
@@ -120,31 +117,36 @@ def _pooling(
     extent = per_axis(pool_size, axes, "pool_size")
     stride = extent if strides is None else per_axis(strides, axes, "strides")
     window = Window(extent, stride, (1,) * axes)
-    module, function = kinds[axes]
     if padding == "valid":
         none = ((0, 0),) * axes
         window.must_fit(tuple(spatial), none, "pool_size")
         return Layer((*window.counts(tuple(spatial), none), channels), (module(extent, stride),))
-    result = (*window.same_counts(tuple(spatial)), channels)
     sides = window.same(tuple(spatial))
-    step: Step = partial(pool_same, pool=function, extent=extent, stride=stride)
+    step: Step = partial(function, extent=extent, stride=stride)
     if sides is not None and all(low == high for low, high in sides):
         step = module(extent, stride, tuple(low for low, _ in sides))
-    return Layer(result, (step,))
+    return Layer((*window.same_counts(tuple(spatial)), channels), (step,))
 
 
-def pool_same(x: Tensor, pool: Callable[..., Tensor], extent: Sequence[int], stride: Sequence[int]) -> Tensor:
-    """Pools with Keras' `same` padding, however uneven, without copying the input.
+def max_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -> Tensor:
+    """The largest of every window under Keras' `same` padding; `x` has the shape (N, C, *spatial)."""
+    pool = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[len(extent) - 1]
+    return _pool_same(x, extent, stride, pool)
 
-    Args:
-        x: Shape (N, C, *spatial).
-        pool: A pooling function of torch in which padding counts for nothing.
-        extent: Extent of the window, per axis.
-        stride: Its steps.
+
+def average_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -> Tensor:
+    """The mean of every window under Keras' `same` padding; `x` has the shape (N, C, *spatial)."""
+    pool = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[len(extent) - 1]
+    return _pool_same(x, extent, stride, partial(pool, count_include_pad=False))
+
+
+def _pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int], pool: Callable[..., Tensor]) -> Tensor:
+    """Pools with uneven padding without copying the input.
+
+    `ceil_mode` adds the last, cut window where the stride is above 1. With a stride of 1 it never does: there the
+    larger padding goes on both sides, and the first window, one too far out, is left away.
     """
     sides = [same_sides(*axis) for axis in zip(x.shape[2:], extent, stride, strict=True)]
-    # `ceil_mode` adds the last, cut window where the stride is above 1. With a stride of 1 it never does: there the
-    # larger padding goes on both sides, and the first window, one too far out, is left away.
     extra = [high - low if step == 1 else 0 for (low, high), step in zip(sides, stride, strict=True)]
     padding = [low + more for (low, _), more in zip(sides, extra, strict=True)]
     y = pool(x, extent, stride, padding, ceil_mode=True)

@@ -6,7 +6,7 @@ from torch import nn
 
 from rmldnn.component import component
 from rmldnn.networks.layer import Layer, Shape
-from rmldnn.networks.layers.convolution import spatial_input
+from rmldnn.networks.layout import spatial_input
 from rmldnn.types import Fraction
 
 

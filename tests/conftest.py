@@ -1,0 +1,121 @@
+"""What end-to-end tests share: a folder of small pictures, a configuration for it, and the command itself."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+CONFIG = {
+    "num_epochs": 2,
+    "outfile": "out.txt",
+    "layers": [
+        {
+            "class_name": "Conv2D",
+            "config": {"name": "conv", "filters": 4, "kernel_size": 3, "batch_input_shape": [None, 12, 12, 1]},
+        },
+        {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": 2}},
+        {"class_name": "Activation", "config": {"name": "relu", "activation": "relu"}},
+        {"class_name": "Flatten", "config": {"name": "flatten"}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": 2, "activation": "log_softmax"}},
+    ],
+    "data": {
+        "input_type": "images",
+        "target_type": "labels",
+        "input_path": "./train/",
+        "test_input_path": "./test/",
+        "batch_size": 8,
+        "test_batch_size": 4,
+        "grayscale": True,
+    },
+    "loss": {"function": "NLL"},
+    "optimizer": {"type": "SGD", "learning_rate": 0.1, "momentum": 0.5},
+    "checkpoints": {"save": "./model/"},
+}
+
+
+def draw(folder, count, seed):
+    """Writes `count` pictures of each of two classes: bright above, bright below."""
+    random = np.random.default_rng(seed)
+    for label in ("down", "up"):
+        (folder / label).mkdir(parents=True)
+        for index in range(count):
+            image = random.integers(0, 80, (12, 12), dtype=np.uint8)
+            half = slice(0, 6) if label == "up" else slice(6, 12)
+            image[half] += 120
+            cv2.imwrite(str(folder / label / f"{label}_{index}.png"), image)
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """A working directory with `train/` (11 + 11 pictures) and `test/` (3 + 3)."""
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "train", 11, seed=1)
+    draw(tmp_path / "test", 3, seed=2)
+    return tmp_path
+
+
+@pytest.fixture
+def config():
+    """The content of a configuration for `pictures`, to be changed."""
+    return copy.deepcopy(CONFIG)
+
+
+class Result:
+    """What a command said, and how it ended."""
+
+    def __init__(self, completed):
+        self.code = completed.returncode
+        self.out = completed.stdout
+        self.err = completed.stderr
+        self.lines = [line[30:] for line in completed.stdout.splitlines()]  # without the time
+
+    def starting(self, head):
+        """Lines of the log that start with `head`."""
+        return [line for line in self.lines if line.startswith(head)]
+
+
+def command(*arguments, launcher=(), timeout=180, **environment):
+    """Runs `rmldnn` as a process, or several by a launcher."""
+    start = [*launcher] if "-m" in launcher else [*launcher, sys.executable, "-m"]
+    completed = subprocess.run(
+        [*map(str, start), "rmldnn", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
+    return Result(completed)
+
+
+@pytest.fixture
+def rmldnn():
+    """The command, run in the working directory: `rmldnn("config.json", "num_epochs=3")`."""
+    return command
+
+
+@pytest.fixture
+def train(pictures, config):
+    """Writes the configuration and runs it, with changes of the command line."""
+
+    def train_with(*overrides, launcher=(), **environment):
+        (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+        return command("config.json", *overrides, launcher=launcher, **environment)
+
+    return train_with
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The original's own files, which only developers have."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the files beside the repository")
+    return SHARED

@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rmldnn.data.pairing import pair
+from rmldnn.errors import DataError
+
+stems = st.lists(
+    st.text("ab1_-/.", min_size=1, max_size=6).filter(lambda s: s[-1] not in "./"), min_size=1, unique=True
+)
+
+
+@given(stems)
+def test_files_of_the_same_path_belong_together(names):
+    inputs = sorted(f"{name}.jpg" for name in names)
+    assert pair(inputs, inputs, "target_path") == inputs
+
+
+@given(stems)
+def test_the_suffix_does_not_matter(names):
+    inputs, targets = (sorted(f"{name}.{suffix}" for name in names) for suffix in ("jpg", "png"))
+    assert [name[:-4] for name in pair(inputs, targets, "target_path")] == [name[:-4] for name in inputs]
+
+
+def test_a_common_ending_does_not_matter():
+    assert pair(["a.png", "a1.png"], ["a1_mask.png", "a_mask.png"], "target_path") == ["a_mask.png", "a1_mask.png"]
+
+
+def test_a_common_folder_and_beginning_do_not_matter():
+    inputs, targets = ["img/x_1.jpg", "img/x_2.jpg"], ["seg/m_1.png", "seg/m_2.png"]
+    assert pair(inputs, targets, "target_path") == targets
+
+
+def test_names_that_have_nothing_in_common_are_paired_in_order():
+    assert pair(["a.png", "b.png"], ["x.png", "yy.png"], "target_path") == ["x.png", "yy.png"]
+
+
+def test_different_counts_are_an_error():
+    with pytest.raises(DataError, match=r"data\.target_path: .* 3 inputs and 2 targets"):
+        pair(["a", "b", "c"], ["x", "yy"], "target_path")
+
+
+def test_what_has_no_partner_is_listed():
+    with pytest.raises(DataError, match=r"inputs without target: `b\.jpg`; targets without input: `c\.png`, `d\.png`"):
+        pair(["a.jpg", "b.jpg"], ["a.png", "c.png", "d.png"], "target_path")
+
+
+def test_equal_counts_with_other_names_are_an_error():
+    with pytest.raises(DataError, match=r"inputs without target: `b\.jpg`; targets without input: `c\.png`"):
+        pair(["a.jpg", "b.jpg"], ["a.png", "c.png"], "target_path")
+
+
+def test_long_lists_are_cut():
+    with pytest.raises(DataError, match=r"`1\.jpg`, .*`5\.jpg` and 2 more"):
+        pair([f"{index}.jpg" for index in range(8)], ["0.png"], "target_path")

@@ -1,0 +1,31 @@
+import pytest
+
+from rmldnn.data.summary import rows
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "world", "values"),
+    [
+        (200, 16, 1, [200, 200, 16, 16, 13]),
+        (60000, 128, 2, [60000, 30000, 128, 64, 469]),
+        (6848, 64, 8, [6848, 856, 64, 8, 107]),
+        (536, 128, 8, [536, 67, 128, 16, 5]),
+        (400, 64, 4, [400, 100, 64, 16, 7]),
+        (5, 3, 2, [5, 3, 3, 2, 2]),
+    ],
+)
+def test_counts_are_those_of_the_original(numbers, count, batch_size, world, values):
+    assert [value for _, value in rows(numbers(count), batch_size, world)] == ["numbers", *values]
+
+
+def test_labels_keep_their_blanks(pictures, numbers):
+    dataset = numbers(1)
+    type(dataset.inputs.source).noun = "images"
+    assert [label for label, _ in rows(dataset, 1)] == [
+        "Type",
+        "Num images  (total)",
+        "Num images  (per process)",
+        "Batch size  (requested)",
+        "Batch size  (per process)",
+        "Num batches (per process)",
+    ]

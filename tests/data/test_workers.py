@@ -1,0 +1,77 @@
+import functools
+import os
+import signal
+
+import pytest
+import torch
+
+from rmldnn.data.dataset import data
+from rmldnn.data.sources.images import images
+from rmldnn.data.sources.labels import labels
+from rmldnn.errors import DataError
+
+
+def loader(digits, num_workers, **keys):
+    opened = data(images, labels, input_path=str(digits / "training"), batch_size=3, num_workers=num_workers, **keys)
+    return opened.loader("train", seed=1)
+
+
+def contents(batches):
+    return [(batch.names, batch.inputs.tolist(), batch.targets.tolist(), batch.first, batch.size) for batch in batches]
+
+
+def test_batches_of_workers_are_those_of_one_process(digits):
+    workers, alone = loader(digits, 2), loader(digits, 0)
+    assert [contents(workers.epoch(n)) for n in (1, 2)] == [contents(alone.epoch(n)) for n in (1, 2)]
+
+
+def test_an_epoch_can_be_left_early(digits):
+    workers, alone = loader(digits, 2), loader(digits, 0)
+    next(workers.epoch(1))
+    assert contents(workers.epoch(2)) == contents(alone.epoch(2))
+
+
+def test_preloaded_batches_are_those_read_when_wanted(digits):
+    assert contents(loader(digits, 0, preload=True).epoch(1)) == contents(loader(digits, 0).epoch(1))
+
+
+def test_workers_leave_the_random_numbers_of_the_run_alone(digits):
+    before = torch.get_rng_state()
+    list(loader(digits, 1).epoch(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_workers_leave_signals_alone(digits):
+    before = signal.getsignal(signal.SIGCHLD)
+    list(loader(digits, 1).epoch(1))
+    assert signal.getsignal(signal.SIGCHLD) == before
+
+
+def test_an_error_in_a_worker_reads_as_it_does_in_one_process(digits):
+    (digits / "training" / "0" / "4.png").write_bytes(b"no picture")
+    texts = []
+    for num_workers in (0, 2):
+        with pytest.raises(DataError) as error:
+            list(loader(digits, num_workers).epoch(1))
+        texts.append(str(error.value))
+    assert texts[0] == texts[1]
+
+
+def test_a_worker_that_dies_is_reported(digits):
+    opened = data(functools.partial(dying, os.getpid()), None, test_input_path=str(digits / "testing"), num_workers=1)
+    with pytest.raises(DataError, match=r"died.*num_workers"):
+        list(opened.loader("test").epoch(1))
+
+
+def dying(parent, side):
+    """Opens pictures that kill the process reading them, if it is another one."""
+    source = images(side)
+    take = source.take
+
+    def take_and_die(indices):
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return take(indices)
+
+    source.take = take_and_die
+    return source

@@ -1,0 +1,71 @@
+"""One process of a run that a test starts several of; rank 0 writes what it saw as JSON."""
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from small_run import Slices, classifier, digits
+
+from rmldnn.engine.checkpoint import checkpoints
+from rmldnn.engine.interface import open_engine
+from rmldnn.engine.loop import fit, predict
+from rmldnn.losses.nll import nll
+from rmldnn.optimizers.adam import adam
+from rmldnn.steps import EvalEnd, EvalStep, TrainEnd, TrainStep
+from rmldnn.tasks.supervised import Supervised
+
+
+def seen(step):
+    """What a step says, in numbers."""
+    if isinstance(step, TrainStep):
+        return {"train": [step.epoch, step.batch, step.size], "values": [step.loss.item(), step.grad_norm.item()]}
+    if isinstance(step, TrainEnd):
+        return {"train end": step.epoch, "values": [step.loss.item()]}
+    if isinstance(step, EvalStep):
+        return {
+            "eval": [step.epoch, step.batch, step.size],
+            "values": [step.loss.item(), step.accuracy.item(), *step.predictions.flatten().tolist()],
+            "names": list(step.names),
+        }
+    if isinstance(step, EvalEnd):
+        return {"eval end": step.epoch, "values": [step.loss.item(), step.accuracy.item()]}
+    return {"end": step.epoch, "values": []}
+
+
+def main(folder, failing_rank=-1):
+    with open_engine(timeout=60) as engine:
+        inputs, targets = digits(33)  # batches of 16, 16 and 1: uneven, and smaller than the number of processes
+        loader = Slices(inputs, targets, 16, engine.rank, engine.world)
+        task = Supervised(partial(nll, weight=[0.3, 0.7]))
+        # Each process starts with other weights, and in another memory format, to see that rank 0's prevail.
+        network = engine.place(classifier(seed=engine.rank).to(memory_format=torch.channels_last))
+        optimizer = adam(network.parameters(), learning_rate=0.002)
+        saver = checkpoints(save=str(folder / "model")).consumer(network) if engine.rank == 0 else None
+        steps = []
+        for step in fit(engine, task, network, optimizer, None, loader, loader, 2, want_predictions=True):
+            if isinstance(step, TrainStep) and step.batch == 2 and engine.rank == failing_rank:
+                raise ValueError("one process fails")
+            if saver is not None:
+                saver(step)
+                steps.append(seen(step))
+        names = [name for step in predict(engine, task, network, loader) for name in getattr(step, "names", ())]
+        engine.barrier()
+        if engine.rank == 0:
+            result = {
+                "world": engine.world,
+                "devices": list(engine.devices),
+                "threads": torch.get_num_threads(),
+                "deepspeed": "deepspeed" in sys.modules,
+                "steps": steps,
+                "names": names,
+                "weights": [parameter.flatten().tolist() for parameter in network.parameters()],
+            }
+            (folder / "result.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TORCH_EXTENSIONS_DIR", sys.argv[1])  # where a compiled operator would show up
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -1,0 +1,240 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import rmldnn
+from rmldnn.engine.checkpoint import checkpoints, read, write
+from rmldnn.errors import CheckpointError, ConfigError, RmldnnError
+from rmldnn.steps import EpochEnd, TrainEnd
+
+
+def network(hidden=3, outputs=2, seed=0):
+    torch.manual_seed(seed)
+    net = nn.Sequential()
+    net.add_module("dense_1", nn.Linear(4, hidden))
+    net.add_module("norm", nn.BatchNorm1d(hidden))
+    net.add_module("dense_2", nn.Linear(hidden, outputs))
+    return net
+
+
+def saved(tmp_path, net, epoch=1):
+    path = tmp_path / f"model_checkpoint_{epoch}.pt"
+    write(path, net, epoch)
+    return path
+
+
+def load(path, net):
+    checkpoints(load=str(path)).load_into(net)
+
+
+def test_round_trip(tmp_path):
+    original, other = network(seed=1), network(seed=2)
+    load(saved(tmp_path, original), other)
+    torch.testing.assert_close(other.state_dict(), original.state_dict())
+
+
+def test_content(tmp_path):
+    content = torch.load(saved(tmp_path, network(), 7), weights_only=True)
+    assert (content["epoch"], content["format"], content["rmldnn"]) == (7, 1, rmldnn.__version__)
+    assert "dense_1.weight" in content["model"]
+
+
+@pytest.mark.parametrize(("interval", "names"), [(1, "1234"), (2, "24"), (3, "3"), (5, "")])
+def test_saved_every_interval(tmp_path, interval, names):
+    consume = checkpoints(save=str(tmp_path / "deep" / "down"), interval=interval).consumer(network())
+    for epoch in range(1, 5):
+        consume(TrainEnd(epoch, 4, torch.tensor(0.0), 0.0, 0.1))
+        consume(EpochEnd(epoch, 4))
+    files = sorted(path.name for path in (tmp_path / "deep" / "down").iterdir())
+    assert files == [f"model_checkpoint_{epoch}.pt" for epoch in names]
+
+
+def test_nothing_to_save_or_load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nothing = checkpoints()
+    nothing.load_into(network())
+    nothing.consumer(network())(EpochEnd(1, 1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_file_is_readable_as_any_other(tmp_path):
+    umask = os.umask(0o022)
+    try:
+        assert saved(tmp_path, network()).stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(umask)
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="checkpoints.save: cannot write checkpoints to"):
+        checkpoints(save=str(tmp_path / "file" / "folder"))
+
+
+def test_failed_write_leaves_the_older_file_and_nothing_else(tmp_path):
+    """A limit on file sizes stands in for a full disk, in a process of its own."""
+    path = saved(tmp_path, network())
+    before = path.read_bytes()
+    code = f"""
+import pathlib, resource, signal, torch
+from rmldnn.engine.checkpoint import write
+from rmldnn.errors import RmldnnError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+try:
+    write(pathlib.Path({str(path)!r}), torch.nn.Linear(100, 100), 2)
+except RmldnnError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "cannot write checkpoint" in done.stdout, done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
+
+
+def test_write_into_a_folder_that_vanished(tmp_path):
+    with pytest.raises(RmldnnError, match="cannot write checkpoint"):
+        write(tmp_path / "gone" / "model_checkpoint_1.pt", network(), 1)
+
+
+def test_missing_layers_keep_their_values_and_are_named(tmp_path, caplog):
+    path = saved(tmp_path, network(seed=1))
+    other = network(seed=2)
+    other.add_module("dense_3", nn.Linear(2, 1))
+    before = other.dense_3.weight.clone()
+    with caplog.at_level("INFO", "rmldnn"):
+        load(path, other)
+    assert torch.equal(other.dense_3.weight, before)
+    assert caplog.messages == [
+        f"Loading model checkpoint from file: {path}",
+        "   Skipping layer dense_3: not found in model",
+        "   Skipping parameter dense_3.weight: not found in model",
+        "   Skipping parameter dense_3.bias: not found in model",
+    ]
+
+
+def test_missing_parameter_of_a_known_layer_is_named(tmp_path, caplog):
+    bare = nn.Sequential()
+    bare.add_module("dense_1", nn.Linear(4, 3, bias=False))
+    path = saved(tmp_path, bare)
+    full = nn.Sequential()
+    full.add_module("dense_1", nn.Linear(4, 3))
+    with caplog.at_level("INFO", "rmldnn"):
+        load(path, full)
+    assert caplog.messages[1:] == ["   Skipping parameter dense_1.bias: not found in model"]
+
+
+def test_layers_that_the_network_does_not_have_are_left_out(tmp_path):
+    part = nn.Sequential()
+    part.add_module("dense_1", nn.Linear(4, 3))
+    original = network(seed=1)
+    load(saved(tmp_path, original), part)
+    assert torch.equal(part.dense_1.weight, original.dense_1.weight)
+
+
+def test_plain_state_dict_is_welcome(tmp_path):
+    original, other = network(seed=1), network(seed=2)
+    torch.save(original.state_dict(), tmp_path / "weights.pt")
+    load(tmp_path / "weights.pt", other)
+    assert torch.equal(other.dense_1.weight, original.dense_1.weight)
+
+
+def test_all_other_shapes_are_listed(tmp_path):
+    path = saved(tmp_path, network(hidden=3, outputs=2))
+    with pytest.raises(CheckpointError) as error:
+        load(path, network(hidden=3, outputs=5))
+    assert "   dense_2.weight: [2, 3] in the checkpoint, [5, 3] in the network" in str(error.value)
+    assert "   dense_2.bias: [2] in the checkpoint, [5] in the network" in str(error.value)
+    assert "Rename a layer" in str(error.value)
+
+
+def test_other_shapes_leave_the_network_alone(tmp_path):
+    path = saved(tmp_path, network(outputs=2, seed=1))
+    other = network(outputs=5, seed=2)
+    before = other.dense_1.weight.clone()
+    with pytest.raises(CheckpointError):
+        load(path, other)
+    assert torch.equal(other.dense_1.weight, before)
+
+
+def test_checkpoint_of_another_network(tmp_path):
+    other = nn.Sequential()
+    other.add_module("conv", nn.Conv2d(1, 1, 1))
+    with pytest.raises(CheckpointError, match="belongs to another network: it has the layers dense_1, dense_2, norm"):
+        load(saved(tmp_path, network()), other)
+
+
+def damaged(path):
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def text(path):
+    path.write_text("no checkpoint at all")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def hdf5(path):
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def no_weights(path):
+    torch.save([1, 2, 3], path)
+
+
+def code(path):
+    torch.save({"model": print}, path)
+
+
+def future(path):
+    torch.save({"model": network().state_dict(), "format": 99, "rmldnn": "9.0"}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (damaged, "is damaged, or no checkpoint"),
+        (text, "is damaged, or no checkpoint"),
+        (empty, "is damaged, or no checkpoint"),
+        (code, "is damaged, or no checkpoint"),
+        (hdf5, "is a Keras HDF5 file"),
+        (folder, "it is a folder"),
+        (no_weights, "holds no network's weights"),
+        (future, "has checkpoint format 99, and this version of rmldnn reads 1; it was written by rmldnn 9.0"),
+        (lambda path: path.unlink(), "there is no checkpoint file"),
+    ],
+)
+def test_file_that_is_no_checkpoint(tmp_path, spoil, message):
+    path = saved(tmp_path, network())
+    spoil(path)
+    with pytest.raises(CheckpointError, match=message):
+        load(path, network())
+
+
+def test_libtorch_archive_is_refused(tmp_path):
+    import zipfile
+
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"")
+        archive.writestr("archive/code/__torch__.py", b"")
+    with pytest.raises(CheckpointError, match=r"is a libtorch \(C\+\+\) archive"):
+        read(path)
+
+
+def test_weights_are_saved_without_layout(tmp_path):
+    net = nn.Sequential()
+    net.add_module("conv", nn.Conv2d(3, 4, 5))
+    net = net.to(memory_format=torch.channels_last)
+    assert torch.equal(read(saved(tmp_path, net))["conv.weight"], net.conv.weight)

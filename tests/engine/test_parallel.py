@@ -1,0 +1,166 @@
+"""Runs of several processes, from every launcher that is at hand, against the same run of one process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from rmldnn.engine.checkpoint import read
+
+HERE = Path(__file__).parent
+SCRIPT = str(HERE / "parallel_run.py")
+LAUNCHED_BY = ("RANK", "WORLD_SIZE", "LOCAL_", "MASTER_", "OMPI_", "PMI", "SLURM_", "GLOO_", "OMP_NUM_THREADS", "DS_")
+
+pytestmark = pytest.mark.slow
+
+
+def environment(**more):
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(LAUNCHED_BY)}
+    return {**clean, "PYTHONPATH": str(HERE.parent.parent), "PYTHONWARNINGS": "default", **more}
+
+
+def start(command, **more):
+    return subprocess.Popen(
+        command, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE
+    )
+
+
+def mpirun(folder, processes):
+    if shutil.which("mpirun") is None:
+        pytest.skip("needs Open MPI")
+    root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+    return [start(["mpirun", *root, "--oversubscribe", "-np", str(processes), sys.executable, SCRIPT, str(folder)])]
+
+
+def torchrun(folder, processes):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [start([*command, SCRIPT, str(folder)], OMP_NUM_THREADS="1")]
+
+
+def srun(folder, processes, *arguments):
+    """The processes as srun would start them on one node."""
+    return [
+        start(
+            [sys.executable, SCRIPT, str(folder), *arguments],
+            SLURM_PROCID=str(rank),
+            SLURM_STEP_NUM_TASKS=str(processes),
+            SLURM_LOCALID=str(rank),
+            SLURM_STEP_NUM_NODES="1",
+            SLURM_JOB_ID=folder.name,
+            SLURM_STEP_ID="0",
+            OMP_NUM_THREADS="1",
+        )
+        for rank in range(processes)
+    ]
+
+
+def finish(processes, timeout=120):
+    end = time.monotonic() + timeout
+    try:
+        said = [process.communicate(timeout=end - time.monotonic()) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(process.returncode, out, err) for process, (out, err) in zip(processes, said)]
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """The run of one process."""
+    folder = tmp_path_factory.mktemp("single")
+    ((code, _, err),) = finish([start([sys.executable, SCRIPT, str(folder)], OMP_NUM_THREADS="1")])
+    assert code == 0, err
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module", params=[(mpirun, 2), (mpirun, 3), (torchrun, 2), (srun, 2)], ids=lambda p: f"{p[0].__name__}-{p[1]}")
+def parallel(request, tmp_path_factory):
+    """The same run of several processes: folder, what the processes wrote, result of rank 0."""
+    launch, processes = request.param
+    folder = tmp_path_factory.mktemp(f"{launch.__name__}_{processes}_")
+    ended = finish(launch(folder, processes))
+    assert all(code == 0 for code, _, _ in ended), ended
+    result = json.loads((folder / "result.json").read_text())
+    assert result["world"] == processes
+    return folder, ended, result
+
+
+def test_one_process_needs_no_deepspeed(single):
+    assert not single["deepspeed"]
+
+
+def test_every_step_is_that_of_one_process(single, parallel):
+    _, _, result = parallel
+    for ours, alone in zip(result["steps"], single["steps"], strict=True):
+        assert ours.pop("values") == pytest.approx(alone["values"], rel=1e-4, abs=1e-4)
+        assert ours == {key: value for key, value in alone.items() if key != "values"}
+
+
+def test_weights_are_those_of_one_process(single, parallel):
+    _, _, result = parallel
+    for ours, alone in zip(result["weights"], single["weights"], strict=True):
+        assert ours == pytest.approx(alone, rel=1e-3, abs=1e-4)
+
+
+def test_deepspeed_trains_and_compiles_nothing(parallel):
+    folder, _, result = parallel
+    assert result["deepspeed"]
+    assert sorted(path.name for path in folder.iterdir()) == ["model", "result.json"]
+
+
+def test_predictions_come_in_the_order_of_the_samples(parallel):
+    _, _, result = parallel
+    assert result["names"] == [f"sample_{index}" for index in range(33)]
+
+
+def test_nothing_but_ours_is_written_to_the_log(parallel):
+    _, ended, _ = parallel
+    assert [out for _, out, _ in ended] == [""] * len(ended)
+
+
+def test_no_warning_reaches_the_user(parallel):
+    _, ended, _ = parallel
+    assert not [line for _, _, err in ended for line in err.splitlines() if "arning" in line or "WARN" in line]
+
+
+def test_device_is_named_once(parallel):
+    _, _, result = parallel
+    assert result["devices"] == (["CPU"] if not torch.cuda.is_available() else result["devices"])
+
+
+def test_checkpoint_is_complete(parallel):
+    folder, _, result = parallel
+    assert sorted(path.name for path in (folder / "model").iterdir()) == [f"model_checkpoint_{n}.pt" for n in (1, 2)]
+    last = read(folder / "model" / "model_checkpoint_2.pt")
+    assert [tensor.flatten().tolist() for tensor in last.values()] == result["weights"]
+
+
+def test_no_rendezvous_file_is_left(parallel):
+    import tempfile
+
+    assert not list(Path(tempfile.gettempdir()).glob(f"rmldnn-{os.getuid()}-*"))
+
+
+def test_failure_of_one_process_ends_the_others(tmp_path):
+    began = time.monotonic()
+    (first, _, complaint), (second, _, cause) = finish(srun(tmp_path, 2, "1"))
+    assert (first != 0, second != 0) == (True, True)
+    assert "another process of the run has ended" in complaint
+    assert "one process fails" in cause
+    assert time.monotonic() - began < 60
+
+
+def test_death_of_one_process_ends_the_others(tmp_path):
+    survivor, victim = srun(tmp_path, 2)
+    while not (tmp_path / "model").exists() and survivor.poll() is None:
+        time.sleep(0.05)
+    victim.kill()
+    (code, _, complaint), _ = finish([survivor, victim], timeout=60)
+    assert code != 0
+    assert "another process of the run has ended" in complaint

@@ -1,0 +1,41 @@
+import math
+
+import pytest
+import torch
+
+
+def shares_of(loss, output, target, cuts):
+    """Loss and gradient of a batch cut into shares, each computed as a process of a parallel run would."""
+    bounds = [0, *sorted(cuts), len(output)]
+    leaves = [output[low:high].detach().requires_grad_() for low, high in zip(bounds, bounds[1:])]
+    targets = [target[low:high] for low, high in zip(bounds, bounds[1:])]
+    sums = []
+
+    def record(mine):
+        sums.append(mine.detach())
+        return mine
+
+    for leaf, part in zip(leaves, targets):
+        loss(leaf, part, record)
+    losses = []
+    for rank, (leaf, part) in enumerate(zip(leaves, targets)):
+        others = sum((other for index, other in enumerate(sums) if index != rank), torch.zeros_like(sums[rank]))
+        value = loss(leaf, part, lambda mine, others=others: mine + others)
+        value.backward()
+        losses.append(value.item())
+    return losses, torch.cat([leaf.grad for leaf in leaves])
+
+
+@pytest.fixture
+def assert_split_is_harmless():
+    """Checks that a loss and its gradient do not depend on how the batch is shared out."""
+
+    def check(loss, output, target, cuts):
+        whole = output.detach().requires_grad_()
+        expected = loss(whole, target)
+        expected.backward()
+        losses, gradient = shares_of(loss, output, target, cuts)
+        assert all(math.isclose(value, expected.item(), rel_tol=1e-9, abs_tol=1e-12) for value in losses)
+        torch.testing.assert_close(gradient, whole.grad)
+
+    return check

@@ -1,0 +1,114 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rmldnn.errors import ConfigError
+from rmldnn.losses.nll import nll
+
+SETTINGS = [
+    {},
+    {"weight": [0.5, 2.0, 1.0]},
+    {"ignore_index": 1},
+    {"weight": [0.5, 2.0, 1.0], "ignore_index": 2},
+    {"ignore_index": 255},
+]
+
+
+def sample(n, spatial=(), seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    output = torch.randn(n, 3, *spatial, generator=generator, dtype=torch.float64).log_softmax(1)
+    return output, torch.randint(0, 3, (n, *spatial), generator=generator)
+
+
+def formula(output, target, weight=None, ignore_index=None):
+    output, target = output.numpy(), target.numpy()
+    weight = np.ones(output.shape[1]) if weight is None else np.array(weight)
+    above = below = 0.0
+    for place in np.ndindex(target.shape):
+        index = target[place]
+        if index != ignore_index:
+            above -= weight[index] * output[(place[0], index, *place[1:])]
+            below += weight[index]
+    return above / below
+
+
+@pytest.mark.parametrize("keys", SETTINGS)
+@pytest.mark.parametrize("spatial", [(), (4,), (3, 2), (2, 2, 2)])
+def test_value(spatial, keys):
+    output, target = sample(5, spatial)
+    if keys.get("ignore_index") == 255:
+        target.view(-1)[::3] = 255
+    assert nll(output, target, **keys).item() == pytest.approx(formula(output, target, **keys), rel=1e-12)
+
+
+@pytest.mark.parametrize("keys", SETTINGS)
+def test_gradient(keys):
+    output, target = sample(4, (3,))
+    assert torch.autograd.gradcheck(lambda x: nll(x, target, **keys), output.requires_grad_())
+
+
+@pytest.mark.parametrize("keys", SETTINGS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(n=st.integers(1, 9), data=st.data())
+def test_split_is_harmless(keys, assert_split_is_harmless, n, data):
+    output, target = sample(n + 3, (2,), seed=n)
+    target[0, 0] = 0  # something that no setting ignores
+    cuts = data.draw(st.lists(st.integers(0, len(output)), max_size=4))
+    assert_split_is_harmless(partial(nll, **keys), output, target, cuts)
+
+
+def test_mask_with_a_channel_is_class_indices():
+    output, target = sample(4, (3, 2))
+    assert torch.equal(nll(output, target.unsqueeze(1).float()), nll(output, target))
+
+
+def test_batch_without_anything_counted_costs_nothing():
+    output, target = sample(4)
+    output.requires_grad_()
+    loss = nll(output, torch.full_like(target, 1), ignore_index=1)
+    loss.backward()
+    assert loss.item() == 0
+    assert not output.grad.any()
+
+
+def test_index_beyond_the_outputs_is_named():
+    output, target = sample(4)
+    target[2] = 7
+    with pytest.raises(ConfigError, match="class index 7, but the network has 3 outputs"):
+        nll(output, target)
+
+
+def test_index_beyond_the_outputs_in_a_parallel_run():
+    output, target = sample(4, (2,))
+    target[2, 0] = 7
+    with pytest.raises(ConfigError, match="class index 7"):
+        nll(output, target, lambda sums: sums, weight=[1.0, 1.0, 1.0])
+
+
+def test_fractions_are_no_class_indices():
+    output, target = sample(4, (2, 2))
+    with pytest.raises(ConfigError, match=r"holds fractions such as \d\.5"):
+        nll(output, target.unsqueeze(1) + 0.5)
+
+
+def test_shapes_are_named():
+    output, _ = sample(4, (8, 8))
+    with pytest.raises(ConfigError, match=r"shape \(4, 8, 8\).*shape \(4, 3, 8, 8\).*shape \(4, 16, 16\)"):
+        nll(output, torch.zeros(4, 16, 16, dtype=torch.int64))
+
+
+def test_weight_of_wrong_length():
+    with pytest.raises(ConfigError, match="loss.weight: has 2 numbers, but the network has 3 outputs"):
+        nll(*sample(4), weight=[1.0, 2.0])
+
+
+def test_weight_first_used_in_evaluation_serves_training():
+    output, target = sample(4)
+    with torch.inference_mode():
+        nll(output, target, weight=[1.0, 2.0, 5.0])
+    nll(output.requires_grad_(), target, weight=[1.0, 2.0, 5.0]).backward()
+    assert output.grad.any()

@@ -1,0 +1,44 @@
+import pytest
+import torch
+from torch import nn
+
+
+def test_strides_are_the_window_if_not_given(build):
+    module = build("MaxPooling2D", [6, 6, 4], pool_size=[2, 3])
+    assert module.output_shapes == [[None, 3, 2, 4]]
+    assert type(module.layer) is nn.MaxPool2d
+
+
+def test_even_same_padding_is_the_modules(build):
+    assert build("AveragePooling2D", [5, 5, 1], pool_size=3, strides=2, padding="same").layer.padding == (1, 1)
+
+
+def test_padding_counts_for_nothing_in_the_mean(build):
+    for extent in (4, 5, 6):
+        module = build("AveragePooling1D", [extent, 1], pool_size=2, strides=1, padding="same")
+        torch.testing.assert_close(module(torch.ones(1, 1, extent)), torch.ones(1, 1, extent))
+
+
+def test_padding_is_never_the_largest(build):
+    module = build("MaxPooling1D", [4, 1], pool_size=3, strides=2, padding="same")
+    assert module(-torch.ones(1, 1, 4)).tolist() == [[[-1, -1]]]
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize(("name", "function"), [("Average", torch.mean), ("Max", torch.amax)])
+def test_global_pooling_leaves_channels(build, axes, name, function):
+    x = torch.rand(2, 3, *[4] * axes)
+    module = build(f"Global{name}Pooling{axes}D", [4] * axes + [3])
+    assert torch.equal(module(x), function(x, dim=tuple(range(2, 2 + axes))))
+
+
+def test_global_pooling_may_keep_its_axes(build):
+    assert build("GlobalAveragePooling2D", [4, 5, 3], keepdims=True).output_shapes == [[None, 1, 1, 3]]
+
+
+def test_a_window_too_large_is_refused(complaint):
+    assert "pool_size [5, 5] does not fit into its input of 4 x 4" in complaint("MaxPooling2D", [4, 4, 1], pool_size=5)
+
+
+def test_padding_has_two_words(complaint):
+    assert "must be one of `valid`, `same`" in complaint("MaxPooling2D", [4, 4, 1], padding=1)

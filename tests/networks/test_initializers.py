@@ -1,0 +1,123 @@
+"""Initial values have the spread that Keras gives them."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from rmldnn.errors import NetworkError
+from rmldnn.networks.initializers import Fans, fans, find, initialized
+
+INPUTS, OUTPUTS = 64 * 9, 32 * 9
+
+
+def filled(choice, shape=(32, 64, 3, 3)):
+    torch.manual_seed(0)
+    weight = torch.full(shape, math.nan)
+    find(choice, "weight")(weight)
+    return weight
+
+
+def test_fans_count_the_window():
+    assert fans(torch.empty(32, 64, 3, 3)) == Fans(INPUTS, OUTPUTS)
+
+
+def test_fans_of_a_bias_are_its_length():
+    assert fans(torch.empty(5)) == Fans(5, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "variance"),
+    [
+        ("GlorotUniform", 2 / (INPUTS + OUTPUTS)),
+        ("glorot_normal", 2 / (INPUTS + OUTPUTS)),
+        ("HeUniform", 2 / INPUTS),
+        ("he_normal", 2 / INPUTS),
+        ("LecunUniform", 1 / INPUTS),
+        ("lecun_normal", 1 / INPUTS),
+        ("VarianceScaling", 1 / INPUTS),
+        ("RandomNormal", 0.05**2),
+        ("RandomUniform", 0.05**2 / 3),
+        ("TruncatedNormal", (0.05 * 0.8796) ** 2),
+    ],
+)
+def test_random_values_have_the_variance_of_their_name(name, variance):
+    assert filled(name).var().item() == pytest.approx(variance, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("mode", "fan"), [("fan_in", INPUTS), ("fan_out", OUTPUTS), ("fan_avg", (INPUTS + OUTPUTS) / 2)]
+)
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "truncated_normal", "untruncated_normal"])
+def test_variance_scaling_divides_by_the_fan(mode, fan, distribution):
+    config = {"scale": 3.0, "mode": mode, "distribution": distribution, "seed": None, "dtype": "float32"}
+    weight = filled({"class_name": "VarianceScaling", "config": config})
+    assert weight.var().item() == pytest.approx(3 / fan, rel=0.05)
+
+
+def test_truncated_values_stay_within_two_deviations():
+    assert filled("TruncatedNormal").abs().max() <= 0.1
+
+
+@pytest.mark.parametrize(
+    ("choice", "value"), [("zeros", 0), ("Ones", 1), ({"class_name": "Constant", "config": {"value": 0.25}}, 0.25)]
+)
+def test_constants(choice, value):
+    assert torch.equal(filled(choice, (3, 2)), torch.full((3, 2), float(value)))
+
+
+def test_orthogonal_rows_are_orthogonal():
+    weight = filled({"class_name": "Orthogonal", "config": {"gain": 2.0}}, (8, 16))
+    torch.testing.assert_close(weight @ weight.T, 4 * torch.eye(8))
+
+
+def test_identity():
+    assert torch.equal(filled("Identity", (3, 3)), torch.eye(3))
+
+
+def test_a_seed_fixes_the_values_and_leaves_torchs_generator_alone():
+    choice = {"class_name": "GlorotUniform", "config": {"seed": 7}}
+    first = filled(choice)
+    following = torch.rand(1)
+    find(choice, "weight")(other := torch.empty(32, 64, 3, 3))
+    assert torch.equal(first, other)
+    torch.manual_seed(0)
+    assert torch.equal(following, torch.rand(1))
+
+
+def test_layers_that_name_none_start_as_in_torch():
+    torch.manual_seed(5)
+    expected = nn.Conv2d(3, 4, 3)
+    torch.manual_seed(5)
+    module = initialized(nn.Conv2d, 3, 4, 3, weight=None, bias=None)
+    assert torch.equal(module.weight, expected.weight)
+    assert torch.equal(module.bias, expected.bias)
+
+
+def test_one_parameter_may_be_named_alone():
+    module = initialized(nn.Linear, 4, 5, weight=None, bias="zeros")
+    assert module.bias.abs().sum() == 0
+    assert 0 < module.weight.abs().max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("choice", "fault"),
+    [
+        ("GlorotUnifrom", "unknown initializer `GlorotUnifrom` of its weight; did you mean `GlorotUniform`?"),
+        ({"class_name": "Constant", "config": {"valeu": 1}}, "did you mean `value`?"),
+        ({"class_name": "RandomNormal", "config": {"stddev": -1}}, "must be a number at least 0, got -1"),
+        ({"class_name": 3}, "must be a name or an object with one"),
+        ({"class_name": "GlorotUniform", "config": {"input_axes": [0]}}, "unknown key"),
+    ],
+)
+def test_faults_are_named(choice, fault):
+    with pytest.raises(NetworkError) as caught:
+        find(choice, "weight")
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Orthogonal", "Identity"])
+def test_matrices_do_not_fill_vectors(name):
+    with pytest.raises(NetworkError):
+        filled(name, (4,))

@@ -1,0 +1,298 @@
+"""Whole runs as a user starts them, one for each behaviour."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import torch
+
+
+def accuracy(result):
+    return float(result.starting("Eval")[-1].rsplit(" ", 1)[1])
+
+
+def test_training_learns_and_says_where_everything_lies(train, pictures):
+    result = train("num_epochs=8")
+    assert (result.code, result.err) == (0, "")
+    assert accuracy(result) == 1.0
+    for name in ("out_train.txt", "out_test.txt", "model"):
+        assert name in result.out
+    assert result.lines[-1] == "All done (return value = 0)."
+    assert sorted(path.name for path in (pictures / "model").iterdir()) == [
+        f"model_checkpoint_{epoch}.pt" for epoch in range(1, 9)
+    ]
+
+
+def test_log_files_have_a_row_for_each_batch_and_each_epoch(train, pictures):
+    assert train().code == 0
+    rows = (pictures / "out_train.txt").read_text().splitlines()
+    assert len([row for row in rows if not row.startswith("#")]) == 2 * 3
+    tests = (pictures / "out_test.txt").read_text().splitlines()
+    assert [re.match(r"Epoch: (\d+) ", row)[1] for row in tests] == ["1", "2"]
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(train):
+    first, again, other = train(), train(), train("seed=1")
+    losses = [[line.split("[Data")[0] for line in result.starting("Train")] for result in (first, again, other)]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+def test_preloaded_and_parallel_reading_change_nothing(train):
+    runs = [train("data.num_workers=0"), train("data.num_workers=2"), train("data.preload=true")]
+    losses = [[line.split("[Data")[0] for line in result.starting("Train")] for result in runs]
+    assert losses[0]
+    assert losses[0] == losses[1] == losses[2]
+    assert runs[2].starting("Pre-loading training input images...")
+
+
+def test_predictions_during_training_and_from_a_checkpoint_alone(train, pictures, config):
+    assert train("data.test_output_path=./out/").code == 0
+    with h5py.File(pictures / "out" / "output_2.h5") as file:
+        expected = {f"{group}/{name}": file[group][name][()] for group in file for name in file[group]}
+    assert len(expected) == 6
+    assert expected["up/up_0.png"].shape == (2,)
+
+    config["data"] = {"input_type": "images", "test_input_path": "./test/", "grayscale": True}
+    config["checkpoints"] = {"load": "./model/model_checkpoint_2.pt"}
+    for section in ("loss", "optimizer", "outfile", "num_epochs"):
+        del config[section]
+    result = train("data.test_output_path=./again/")
+    assert (result.code, result.err) == (0, "")
+    assert result.starting("Eval") == ["Eval  Epoch [  1/  1] : Batch [    1/    1]"]
+    assert not result.starting("----------------- Optimizer")
+    with h5py.File(pictures / "again" / "output_1.h5") as file:
+        for name, value in expected.items():
+            np.testing.assert_allclose(file[name][()], value, rtol=1e-5, atol=1e-6)
+
+
+def test_evaluation_alone(train, config):
+    trained = train()
+    del config["data"]["input_path"], config["optimizer"]
+    config["checkpoints"] = {"load": "./model/model_checkpoint_2.pt"}
+    result = train()
+    assert result.code == 0
+    assert result.starting("Eval")[-1].split(":", 1)[1] == trained.starting("Eval")[-1].split(":", 1)[1]
+
+
+def test_evaluation_alone_leaves_the_training_history(train, pictures, config):
+    train()
+    history = (pictures / "out_train.txt").read_text()
+    del config["data"]["input_path"], config["optimizer"]
+    assert train().code == 0
+    assert (pictures / "out_train.txt").read_text() == history
+
+
+def test_training_without_test_data(train, config):
+    del config["data"]["test_input_path"]
+    result = train()
+    assert result.code == 0
+    assert result.starting("Train")
+    assert not result.starting("Eval")
+
+
+def test_checkpoints_every_second_epoch(train, pictures, config):
+    config["checkpoints"]["interval"] = 2
+    train("num_epochs=5")
+    names = sorted(path.name for path in (pictures / "model").iterdir())
+    assert names == ["model_checkpoint_2.pt", "model_checkpoint_4.pt"]
+
+
+def test_a_loaded_checkpoint_is_where_training_starts(train, config):
+    train("num_epochs=4")
+    config["checkpoints"] = {"load": "./model/model_checkpoint_4.pt"}
+    result = train("num_epochs=1", "optimizer.learning_rate=1e-9")
+    assert result.starting("Loading model checkpoint from file: ./model/model_checkpoint_4.pt")
+    assert accuracy(result) == 1.0
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "adam", "AdamW", "rmsprop", "Adagrad"])
+def test_every_optimizer_trains(train, config, optimizer):
+    config["optimizer"] = {"type": optimizer, "learning_rate": 0.01}
+    result = train("num_epochs=6")
+    assert (result.code, accuracy(result)) == (0, 1.0)
+
+
+def test_a_schedule_lowers_the_rate_and_says_so(train, config):
+    config["optimizer"]["lr_scheduler"] = {"type": "Exponential", "gamma": 0.5}
+    result = train()
+    assert result.starting("---------- Learning rate scheduler ----------")
+    assert result.starting("   Verbose: True")
+    assert result.starting("Learning rate adjusted to 0.05")
+
+
+@pytest.mark.parametrize(("loss", "activation"), [("MSE", "linear"), ("BCE", "sigmoid")])
+def test_an_auto_encoder_learns_dense_targets(train, config, loss, activation):
+    config["layers"] = [
+        {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 12, 12, 1]}},
+        {"class_name": "Conv2D", "config": {"name": "a", "filters": 4, "kernel_size": 3, "padding": "same"}},
+        {"class_name": "Conv2D", "config": {"name": "b", "filters": 1, "kernel_size": 1, "activation": activation}},
+    ]
+    config["data"] |= {"target_type": "images", "target_path": "./train/", "test_target_path": "./test/"}
+    config["loss"] = {"function": loss}
+    result = train("num_epochs=6")
+    assert (result.code, result.err) == (0, "")
+    losses = [float(re.search(r"Loss: ([0-9.]+)", line)[1]) for line in result.starting("Eval")]
+    assert losses[-1] < losses[0]
+
+
+def test_a_network_from_a_keras_file(train, pictures, config):
+    (pictures / "net.json").write_text(
+        json.dumps({"class_name": "Sequential", "config": {"name": "tiny", "layers": config["layers"]}})
+    )
+    config["layers"] = "./net.json"
+    result = train()
+    assert result.code == 0
+    assert result.starting("   Model name          : tiny")
+
+
+def test_a_yaml_file(pictures, config, rmldnn):
+    (pictures / "config.yaml").write_text(json.dumps({"neural_network": config}))  # JSON is YAML
+    assert rmldnn("config.yaml").code == 0
+
+
+def test_interrupted_by_the_user_ends_with_130_and_leaves_whole_files(pictures, config):
+    config["num_epochs"] = 100000
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rmldnn", "config.json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    for line in process.stdout:
+        if "Epoch [  3/" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "rmldnn: interrupted\n"
+    for path in (pictures / "model").iterdir():
+        torch.load(path, weights_only=True)
+    assert (pictures / "out_train.txt").read_text().endswith("\n")
+
+
+def test_ended_by_a_signal_leaves_the_log_whole(pictures, config):
+    config["num_epochs"] = 100000
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    process = subprocess.Popen([sys.executable, "-m", "rmldnn", "config.json"], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if "Epoch [  2/" in line:
+            break
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert (pictures / "out_train.txt").read_text().endswith("\n")
+
+
+def test_a_reader_that_has_seen_enough_ends_the_run_quietly(pictures, config):
+    config["num_epochs"] = 100000
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rmldnn", "config.json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 1
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+class TestBadInput:
+    """Each is refused with its own message and exit code, before or without a traceback."""
+
+    def refused(self, result, code, *messages):
+        assert result.code == code, result.err
+        assert "Traceback" not in result.err
+        for message in messages:
+            assert message in result.err
+
+    def test_a_missing_configuration(self, rmldnn):
+        self.refused(rmldnn("none.json"), 2, "none.json: no such configuration file")
+
+    def test_broken_json(self, pictures, rmldnn):
+        (pictures / "config.json").write_text('{"neural_network": {\n "num_epochs" 3}}')
+        self.refused(rmldnn("config.json"), 2, "config.json:2: ", "a colon should follow the key `num_epochs`")
+
+    def test_an_unknown_key(self, train, config):
+        config["optimizer"]["learning_rat"] = 0.1
+        self.refused(train(), 2, "`learning_rat`: unknown key in optimizer SGD; did you mean `learning_rate`?")
+
+    def test_a_wrong_type(self, train, config):
+        config["data"]["batch_size"] = "16"
+        self.refused(train(), 2, 'data.batch_size: must be a positive integer, got "16"')
+
+    def test_a_missing_network_file(self, train, config):
+        config["layers"] = "./none.json"
+        self.refused(train(), 2, "./none.json")
+
+    def test_a_missing_folder(self, train, config):
+        config["data"]["input_path"] = "./nowhere/"
+        self.refused(train(), 3, "input_path", "./nowhere/")
+
+    def test_an_empty_folder(self, train, pictures, config):
+        (pictures / "empty").mkdir()
+        config["data"]["input_path"] = "./empty/"
+        self.refused(train(), 3, "input_path", "./empty/")
+
+    @pytest.mark.parametrize("workers", [0, 2])
+    def test_an_unreadable_image(self, train, pictures, workers):
+        (pictures / "train" / "up" / "up_3.png").write_bytes(b"no picture")
+        self.refused(train(f"data.num_workers={workers}"), 3, "train/up/up_3.png")
+
+    def test_a_class_only_in_the_test_set(self, train, pictures):
+        shutil.copytree(pictures / "test" / "up", pictures / "test" / "left")
+        self.refused(train(), 3, "left")
+
+    def test_pictures_of_another_size_than_the_network_takes(self, train, pictures, config):
+        config["data"]["transforms"] = [{"resize": [16, 16]}]
+        self.refused(train(), 2, "resize", "16")
+
+    def test_colour_pictures_for_a_grey_network(self, train, config):
+        config["data"]["grayscale"] = False
+        self.refused(train(), 2, "`grayscale`: true")
+
+    def test_pictures_of_different_sizes(self, train, pictures):
+        cv2.imwrite(str(pictures / "train" / "up" / "up_3.png"), np.zeros((9, 9), np.uint8))
+        self.refused(train(), 3, "up_3.png", "resize")
+
+    def test_more_classes_than_outputs(self, train, pictures):
+        shutil.copytree(pictures / "train" / "up", pictures / "train" / "left")
+        self.refused(train(), 2, "3", "2")
+
+    def test_a_checkpoint_of_another_network(self, train, config):
+        train()
+        config["layers"][-1]["config"]["units"] = 5
+        config["checkpoints"] = {"load": "./model/model_checkpoint_2.pt"}
+        self.refused(train(), 2, "model_checkpoint_2.pt", "dense", "rename")
+
+    def test_a_missing_checkpoint(self, train, config):
+        config["checkpoints"] = {"load": "./model/model_checkpoint_9.pt"}
+        self.refused(train(), 2, "./model/model_checkpoint_9.pt")
+
+    def test_a_file_in_the_place_of_an_output_folder(self, train, pictures, config):
+        (pictures / "model").write_text("")
+        self.refused(train(), 2, "checkpoints.save")
+
+    def test_all_at_once(self, train, config):
+        config["num_epochs"] = 0
+        config["loss"]["function"] = "NLLL"
+        config["data"]["batch_siz"] = 3
+        result = train()
+        self.refused(result, 2, "num_epochs", "NLLL", "batch_siz", "3 problems")
+
+    def test_lenient_warns_and_goes_on(self, train, config):
+        config["data"]["batch_siz"] = 3
+        result = train("--lenient")
+        assert result.code == 0
+        assert "Warning: config.json:1: data.batch_siz: `batch_siz`: unknown key in data; did you mean" in result.out
+
