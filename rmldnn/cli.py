@@ -133,7 +133,8 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
 def _report(error: RmldnnError, *, debug: bool) -> None:
     if debug:
         traceback.print_exception(error)
-    lines = str(error).splitlines() or [type(error).__name__]
-    print("\n".join(f"rmldnn: error: {line}" if not line.startswith(" ") else line for line in lines), file=sys.stderr)
-    if isinstance(error, ConfigError) and len(error.problems) > 1:
-        print(f"rmldnn: {len(error.problems)} problems; nothing was run", file=sys.stderr)
+    problems = error.problems if isinstance(error, ConfigError) else [error]
+    for problem in problems:
+        print(f"rmldnn: error: {problem}", file=sys.stderr)
+    if len(problems) > 1:
+        print(f"rmldnn: {len(problems)} problems; nothing was run", file=sys.stderr)

@@ -49,6 +49,7 @@ class Parameter:
 
     @property
     def required(self) -> bool:
+        """Whether the user must write it."""
         return self.default is REQUIRED
 
     def accepts(self, value: Any) -> bool:

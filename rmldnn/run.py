@@ -1,4 +1,4 @@
-"""One run, on one screen: compose, check, instantiate, then let the engine's steps flow to the outputs."""
+"""One run: compose, check, instantiate, then let the engine's steps flow to the outputs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hydra.utils import instantiate
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
 from rmldnn.config.spec import Spec
-from rmldnn.data import summary
 from rmldnn.data.loader import Loader
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.loop import evaluate, fit
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import NetworkError, Problem, RmldnnError
-from rmldnn.networks.compile import Network, network
+from rmldnn.networks.compile import network
+from rmldnn.networks.network import Network
 from rmldnn.output.console import Console, Consumer, open_console
 from rmldnn.output.outfile import Outfile
-from rmldnn.output.rows import Group, Rows, component_rows
+from rmldnn.sections import chosen_rows, dataset_rows, network_rows
 from rmldnn.steps import Step
 from rmldnn.tasks.supervised import Supervised
 from rmldnn.types import Count, Index, Path
@@ -51,14 +51,24 @@ def main(
     with ranks.one_voice():
         config, notices = translate.compose(loaded, overrides)
     with ExitStack() as stack:
-        screen = open_console(console if ranks.rank == 0 else "silent")
+        by_mpi = console == "auto" and (ranks.world > 1 or ranks.job)  # Open MPI makes any output look like a terminal
+        screen = open_console("silent" if ranks.rank else "plain" if by_mpi else console)
         stack.callback(screen.close)
         engine = stack.enter_context(open_engine(ranks))
         screen.header(ranks.world)
         for problem in [*loaded.warnings, *notices]:
             screen.text(f"Warning: {problem}")
         keys = {key: config[key] for key in catalog.only("job").parameters}
-        run(config, engine, screen, ranks, lenient, **keys)
+        with ranks.one_voice(), loaded.places():
+            steps, outputs = run(config, engine, screen, lenient, **keys)
+        for output in outputs:
+            stack.callback(output.close)
+        for step in steps:
+            for output in outputs:
+                output.consume(step)
+        for output in reversed(outputs):
+            output.close()
+        screen.finish([path for output in outputs for path in getattr(output, "outputs", ())])
 
 
 @component("run")
@@ -71,8 +81,8 @@ def run(
     num_epochs: Count = 1,
     outfile: Path | None = None,
     seed: Index = 0,
-) -> None:
-    """Trains, evaluates or predicts, as the composed configuration says.
+) -> tuple[Iterator[Step], list[Consumer]]:
+    """Makes everything that the composed configuration names, and describes it.
 
     Args:
         config: The composed configuration.
@@ -82,65 +92,65 @@ def run(
         num_epochs: Passes over the training data.
         outfile: Base name of two log files: `out.txt` gives `out_train.txt` and `out_test.txt`; none without it.
         seed: Seed of the initial weights, the order of the samples and the dropout.
+
+    Returns:
+        The steps of the run, yet to be taken, and who wants to see them in this process.
     """
     console.section("Device(s)", [(device, "") for device in engine.devices])
     if engine.world > 1:
         console.section("Gradient reducer", [("Type", "DeepSpeed")])
-
     torch.manual_seed(seed)
     model = network(lenient, layers=config["layers"])
-    console.section("Neural Network", _network_rows(model))
-    nodes = translate.job(dict(config))
-    parts = {name: _instantiate(node) for name, node in nodes.items() if name != "data"}
-    parts["checkpoints"].load_into(model)
+    console.section("Neural Network", network_rows(model))
+
+    nodes = translate.job(config)
+    checkpoints = _instantiate(nodes["checkpoints"])
+    checkpoints.load_into(model)
     engine.place(model)
     torch.manual_seed(seed + 1 + engine.rank)  # each process drops out other units
 
-    optimizer, scheduler = None, None
     training = config["data"].get("input_path") is not None
-    if training:
-        trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = parts["optimizer"](trainable)
-        console.section("Optimizer", _rows("optimizer", config["optimizer"]), footer=False)
-        if parts["scheduler"] is not None:
-            scheduler = parts["scheduler"](optimizer)
-            console.section(
-                "Learning rate scheduler", _rows("scheduler", config["optimizer"]["lr_scheduler"]), footer=False
-            )
-    if parts["loss"] is not None:
-        console.section("Loss", _rows("loss", config["loss"]))
+    optimizer, scheduler = _learning(model, config, nodes, console) if training else (None, None)
+    loss = _instantiate(nodes["loss"])
+    if loss is not None:
+        console.section("Loss", chosen_rows("loss", config["loss"]))
 
-    data = _instantiate(nodes["data"])
-    loaders = {
+    loaders = _loaders(nodes["data"], engine, seed)
+    for loader in loaders.values():
+        _require_fit(model, loader)
+    outputs: list[Consumer] = [console]
+    predictions = _instantiate(nodes["predictions"])
+    if engine.rank == 0:
+        outputs += [predictions, checkpoints.saver(model)]
+        if outfile is not None:
+            outputs.append(Outfile(outfile, train=training, test="test" in loaders))
+    console.section("Dataset", dataset_rows(loaders, engine.world, predictions.rows))
+
+    task, test, wanted = Supervised(loss), loaders.get("test"), bool(predictions.rows)
+    if optimizer is None:
+        return evaluate(engine, task, model, loaders["test"], wanted), outputs
+    return fit(engine, task, model, optimizer, scheduler, loaders["train"], test, num_epochs, wanted), outputs
+
+
+def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], console: Console) -> tuple[Any, Any]:
+    """The optimizer and, where one is configured, its schedule."""
+    optimizer = _instantiate(nodes["optimizer"])([item for item in model.parameters() if item.requires_grad])
+    console.section("Optimizer", chosen_rows("optimizer", config["optimizer"]), footer=False)
+    schedule = _instantiate(nodes["scheduler"])
+    if schedule is None:
+        return optimizer, None
+    rows = chosen_rows("scheduler", config["optimizer"]["lr_scheduler"])
+    console.section("Learning rate scheduler", rows, footer=False)
+    return optimizer, schedule(optimizer)
+
+
+def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Loader]:
+    data = _instantiate(node)
+    return {
         which: data.loader(which, rank=engine.rank, world=engine.world, seed=seed)
         for which in ("train", "test")
         if getattr(data, which) is not None
     }
-    for loader in loaders.values():
-        _require_fit(model, loader)
-    outputs: list[Consumer] = [console]
-    predictions = parts["predictions"]
-    if engine.rank == 0:
-        outputs += [predictions, parts["checkpoints"].saver(model)]
-        if outfile is not None:
-            outputs.append(Outfile(outfile, train=training, test="test" in loaders))
-    console.section("Dataset", _dataset_rows(loaders, engine.world, predictions.rows))
-
-    task = Supervised(parts["loss"])
-    wanted = bool(predictions.rows)
-    steps: Iterator[Step]
-    if training:
-        assert optimizer is not None  # noqa: S101 - the configuration was checked for one
-        steps = fit(engine, task, model, optimizer, scheduler, loaders["train"], loaders.get("test"), num_epochs, wanted)
-    else:
-        steps = evaluate(engine, task, model, loaders["test"], wanted)
-    with ExitStack() as stack:
-        for output in outputs[1:]:
-            stack.callback(output.close)
-        for step in steps:
-            for output in outputs:
-                output.consume(step)
-    console.finish([path for output in outputs for path in getattr(output, "outputs", ())])
 
 
 def _require_fit(model: Network, loader: Loader) -> None:
@@ -152,39 +162,6 @@ def _require_fit(model: Network, loader: Loader) -> None:
         names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
         message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); change its last layer"
         raise NetworkError(Problem("layers", message))
-
-
-def _network_rows(model: Network) -> Rows:
-    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return [
-        ("Model name", model.title),
-        ("Total parameters", sum(count for count, _ in counts)),
-        ("Trainable parameters", sum(count for count, trainable in counts if trainable)),
-        ("Num of operations", model.num_operations),
-    ]
-
-
-def _dataset_rows(loaders: Mapping[str, Loader], world: int, predictions: Rows) -> Rows:
-    rows: list[tuple[str, object]] = []
-    for which, title in (("train", "Training dataset"), ("test", "Test dataset")):
-        if which in loaders:
-            loader = loaders[which]
-            inner: list[tuple[str, object]] = list(summary.rows(loader.dataset, loader.batch_size, world))
-            if loader.dataset.transforms:
-                inner.append(("Transforms", Group(loader.dataset.transforms)))
-            if which == "test" and predictions:
-                inner.append(("Inference output", Group(predictions)))
-            rows.append((title, Group(inner)))
-    return rows
-
-
-def _rows(group: str, values: Mapping[str, Any]) -> Rows:
-    """How the log describes the component that a section names."""
-    head: Literal["Type", "Function"] = "Function" if group == "loss" else "Type"
-    form = catalog.find(group, values[head.lower()])
-    assert form is not None  # noqa: S101 - the configuration was checked
-    shown = {key: values[key] for key in form.parameters if not (key == "source" and values[key] is None)}
-    return component_rows(head, form.title, {key: str(v) if key == "verbose" else v for key, v in shown.items()})
 
 
 def _instantiate(node: Mapping[str, Any] | None) -> Any:

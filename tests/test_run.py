@@ -273,7 +273,7 @@ class TestBadInput:
         train()
         config["layers"][-1]["config"]["units"] = 5
         config["checkpoints"] = {"load": "./model/model_checkpoint_2.pt"}
-        self.refused(train(), 2, "model_checkpoint_2.pt", "dense", "rename")
+        self.refused(train(), 2, "checkpoints.load", "model_checkpoint_2.pt", "dense", "Rename")
 
     def test_a_missing_checkpoint(self, train, config):
         config["checkpoints"] = {"load": "./model/model_checkpoint_9.pt"}
@@ -295,4 +295,3 @@ class TestBadInput:
         result = train("--lenient")
         assert result.code == 0
         assert "Warning: config.json:1: data.batch_siz: `batch_siz`: unknown key in data; did you mean" in result.out
-

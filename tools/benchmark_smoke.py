@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 PLAIN = Path(__file__).parent / "plain_smoke.py"
@@ -44,8 +45,8 @@ def draw(folder: Path) -> None:
 
 def configuration(epochs: int) -> dict[str, object]:
     """The run as rmldnn reads it; `plain_smoke.py` is its counterpart."""
-    conv = {"kernel_size": [5, 5]}
-    layers = [
+    conv: dict[str, object] = {"kernel_size": [5, 5]}
+    layers: list[tuple[str, dict[str, object]]] = [
         ("Conv2D", {"filters": 10, **conv, "batch_input_shape": [None, 28, 28, 1]}),
         ("MaxPooling2D", {"pool_size": [2, 2]}),
         ("Activation", {"activation": "relu"}),
@@ -96,7 +97,7 @@ def step_seconds(table: Path, batches: int) -> float:
     times = [float(row.split()[0]) for row in table.read_text().splitlines() if not row.startswith("#")]
     gaps = [
         later - earlier
-        for index, (earlier, later) in enumerate(zip(times, times[1:], strict=False), start=1)
+        for index, (earlier, later) in enumerate(pairwise(times), start=1)
         if index > batches and index % batches  # not the first epoch, and no evaluation between two steps
     ]
     return statistics.median(gaps)

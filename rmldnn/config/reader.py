@@ -174,7 +174,9 @@ class _Json:
             self._stop(location, line, f"write `{right}`, got `{word}`")
         if kind == "mark":
             self._stop(location, line, f"a value should stand here, got {_quoted(word)}")
-        self._stop(location, line, f"{_quoted(word[:40])} is no value; texts stand in double quotes, numbers as 1, 0.5, 1e-4")
+        self._stop(
+            location, line, f"{_quoted(word[:40])} is no value; texts stand in double quotes, numbers as 1, 0.5, 1e-4"
+        )
 
     def _string(self, location: Location, word: str, line: int) -> str:
         try:
@@ -201,7 +203,9 @@ class _Json:
             self.document.lines[place] = line
             kind, word, line = self._next()
             if (kind, word) != ("mark", ":"):
-                self._stop(place, line or self._last_line(), f"a colon should follow the key `{key}`, got {_quoted(word)}")
+                self._stop(
+                    place, line or self._last_line(), f"a colon should follow the key `{key}`, got {_quoted(word)}"
+                )
             values[key] = self._value(place, depth + 1)
             self._comma(location, "}")
         self.position += 1

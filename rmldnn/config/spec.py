@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,16 @@ class Spec:
         while path and path not in places:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return dataclasses.replace(problem, place=self.document.place(places.get(path, (ROOT,))))
+
+    @contextmanager
+    def places(self) -> Iterator[None]:
+        """Gives problems that are found later, by components, the lines of the file that they are about."""
+        try:
+            yield
+        except ConfigError as error:
+            raise type(error)(
+                self.located(problem) if problem.path else problem for problem in error.problems
+            ) from error
 
 
 def load(path: str | Path, *, lenient: bool = False) -> Spec:
@@ -148,9 +159,7 @@ def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form
     return found, []
 
 
-def _chosen(
-    values: Values | None, path: str, key: str, group: str, also: tuple[str, ...] = ()
-) -> Iterator[Problem]:
+def _chosen(values: Values | None, path: str, key: str, group: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
     found, problems = choice(values, path, key, group)
     yield from problems
     if found is not None and values is not None:
@@ -227,7 +236,7 @@ def _data(values: Values | None) -> Iterator[Problem]:
 _JUDGES = {"data": _data, "loss": _loss, "optimizer": _optimizer, "checkpoints": _checkpoints}
 
 
-def transform(item: Any) -> tuple[Form | None, Values]:
+def transform(item: Values) -> tuple[Form | None, Any]:
     """The component and keys of one item of a list of transforms: `{"resize": [28, 28]}`."""
     ((name, given),) = item.items()
     found = catalog.find("transform", name)
@@ -279,17 +288,15 @@ def _keys(form: Form, values: Values, path: str, also: tuple[str, ...] = (), cal
 
 def _home(key: str, path: str) -> str:
     """Where a key that is misplaced belongs."""
-    homes = {"": ("job", "network"), "data": ("data", "predictions"), "checkpoints": ("checkpoints",)}
-    for section, groups in homes.items():
+    fixed = {"": ("job", "network"), "data": ("data", "predictions"), "checkpoints": ("checkpoints",)}
+    for section, groups in fixed.items():
         if section != path and any(key in catalog.only(group).parameters for group in groups):
             return f"it belongs to `{section}`" if section else "it belongs to the top level"
-    groups = {"data": ("source", "`{}` is for the type {}")}
-    groups |= {"loss": ("loss", "`{}` is for {}"), "optimizer": ("optimizer", "`{}` is for {}")}
-    groups |= {"optimizer.lr_scheduler": ("scheduler", "`{}` is for {}")}
-    for section, (group, phrase) in groups.items():
+    chosen = {"data": "source", "loss": "loss", "optimizer": "optimizer", "optimizer.lr_scheduler": "scheduler"}
+    for section, group in chosen.items():
         owners = [form.name for form in catalog.group(group).values() if key in form.parameters]
         if owners and section == path:
-            return phrase.format(key, ", ".join(owners))
+            return f"`{key}` is for {', '.join(owners)}"
         if owners and path == "":
             return f"it belongs to `{section}`"
     if key in SECTIONS and path:
@@ -324,6 +331,8 @@ def _requirements(values: Values) -> Iterator[Problem]:
                 yield Problem(f"data.{key}", "labels are names of folders in the input's path; remove this key")
     has_test_targets = data.get("test_input_path") and (labelled or data.get("test_target_path"))
     if has_test_targets and not data.get("input_path") and not values.get("loss"):
-        yield Problem("", "`loss` is missing; it is needed to evaluate on targets (or leave the targets out to predict)")
+        yield Problem(
+            "", "`loss` is missing; it is needed to evaluate on targets (or leave the targets out to predict)"
+        )
     if data.get("test_output_path") and not data.get("test_input_path"):
         yield Problem("data.test_output_path", "there is no `test_input_path` whose predictions could be written")

@@ -1,8 +1,8 @@
 """From a checked configuration and the command line to one Hydra job; the only writer of `_target_`.
 
 A configuration file is one Hydra experiment: a defaults list that chooses the components, and values. Hydra composes
-`conf/` < file < command line; the result still speaks the words of the file, is checked once more, and only then becomes
-a tree of `_target_` nodes, whose targets come from the catalog and from nowhere else.
+`conf/` < file < command line; the result still speaks the words of the file, is checked once more, and only then
+becomes a tree of `_target_` nodes, whose targets come from the catalog and from nowhere else.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(Problem("", str(error).splitlines()[0], COMMAND_LINE)) from error
     assert isinstance(plain, dict)  # noqa: S101 - what composing a mapping gives
-    return _without_missing(plain)
+    return {key: _without_missing(value) for key, value in plain.items() if value != "???"}  # type: ignore[misc]
 
 
 def _literal(value: Any) -> Any:
@@ -196,7 +196,9 @@ def _literal(value: Any) -> Any:
 
 def _without_missing(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_missing(item) for key, item in value.items() if not (isinstance(item, str) and item == "???")}
+        return {
+            key: _without_missing(item) for key, item in value.items() if not (isinstance(item, str) and item == "???")
+        }
     return value
 
 
@@ -225,7 +227,7 @@ def _copy(value: Any) -> Any:
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def job(config: Values) -> Values:
+def job(config: Mapping[str, Any]) -> Values:
     """The composed configuration as a tree of `_target_` nodes for `hydra.utils.instantiate`.
 
     Components that need something from the run (a loss its output, an optimizer its parameters) become partials.

@@ -69,6 +69,15 @@ class Loader:
             return np.arange(len(self.dataset))
         return shuffled(len(self.dataset), self.seed, epoch if self.shuffle == "epoch" else 0)
 
+    def sample(self) -> Batch:
+        """The first sample of the set, as a batch of one: what shapes to expect.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        request = Request(np.zeros(1, np.int64), 1, 0, 1, self.seed, 1)
+        return self.dataset.batch(request, self.dataset.gather(request))
+
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch (counted from 1). An epoch may be left early, but not be entered twice at a time.
 

@@ -75,6 +75,11 @@ class Dataset:
         """What the log counts: `images`."""
         return self.inputs.source.noun
 
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes in the order of their indices; empty if targets are no labels."""
+        return list(getattr(self.targets.source, "classes", ())) if self.targets else []
+
     def gather(self, request: Request) -> Gathered:
         """Reads what is wanted.
 

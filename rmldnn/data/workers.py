@@ -57,8 +57,8 @@ class Workers:
                 yield _received(*pending.popleft())
         except BrokenProcessPool as error:
             raise DataError(
-                "a process that reads samples died; if memory ran out (or shared memory, /dev/shm), a smaller batch size "
-                "or `data.num_workers` needs less of it; `data.num_workers` 0 reads without further processes"
+                "a process that reads samples died; if memory ran out, or shared memory (/dev/shm), a smaller batch "
+                "size or `data.num_workers` needs less; `data.num_workers` 0 reads without further processes"
             ) from error
         finally:
             for _, future in pending:

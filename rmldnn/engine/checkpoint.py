@@ -12,7 +12,7 @@ import pathlib
 import pickle
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def checkpoints(*, save: Path | None = None, interval: Count = 1, load: Path | N
             raise ConfigError(
                 Problem("checkpoints.save", f"cannot write checkpoints to `{save}`: {error.strerror or error}")
             ) from None
-    return Checkpoints(folder, interval, None if load is None else pathlib.Path(load))
+    return Checkpoints(folder, interval, load)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Checkpoints:
 
     folder: pathlib.Path | None = None
     interval: int = 1
-    load: pathlib.Path | None = None
+    load: str | None = None
 
     def load_into(self, network: nn.Module) -> None:
         """Loads the checkpoint, if one is to be loaded; every process does.
@@ -73,14 +73,40 @@ class Checkpoints:
             log.info("Loading model checkpoint from file: %s", self.load)
             transfer(read(self.load), network, self.load)
 
-    def consumer(self, network: nn.Module) -> Callable[[Step], None]:
+    def saver(self, network: nn.Module) -> Saver:
         """What saves the network at the ends of epochs; only rank 0 is to feed it with steps."""
+        return Saver(network, self.folder, self.interval)
 
-        def consume(step: Step) -> None:
-            if isinstance(step, EpochEnd) and self.folder is not None and step.epoch % self.interval == 0:
-                write(self.folder / f"model_checkpoint_{step.epoch}.pt", network, step.epoch)
 
-        return consume
+class Saver:
+    """Consumes steps and writes checkpoints.
+
+    Args:
+        network: What to save.
+        folder: Where to; None saves nothing.
+        interval: Number of epochs from one checkpoint to the next.
+    """
+
+    def __init__(self, network: nn.Module, folder: pathlib.Path | None, interval: int) -> None:
+        self._network = network
+        self._folder = folder
+        self._interval = interval
+        self.outputs: list[tuple[str, str]] = []
+        """What was written last, and its path."""
+
+    def consume(self, step: Step) -> None:
+        """Writes a checkpoint if it is time for one.
+
+        Raises:
+            RmldnnError: It cannot be written.
+        """
+        if isinstance(step, EpochEnd) and self._folder is not None and step.epoch % self._interval == 0:
+            path = self._folder / f"model_checkpoint_{step.epoch}.pt"
+            write(path, self._network, step.epoch)
+            self.outputs = [("Model checkpoint", str(path))]
+
+    def close(self) -> None:
+        """Has nothing to complete: each checkpoint is whole or absent."""
 
 
 def write(path: pathlib.Path, network: nn.Module, epoch: int) -> None:
@@ -108,17 +134,21 @@ def write(path: pathlib.Path, network: nn.Module, epoch: int) -> None:
             partial.unlink(missing_ok=True)
 
 
-def read(path: pathlib.Path) -> Mapping[str, Tensor]:
+def read(path: str | pathlib.Path) -> Mapping[str, Tensor]:
     """Reads the weights of a checkpoint of this program, or a plain torch `state_dict`, onto the CPU.
+
+    Args:
+        path: The file; messages call it as it is given here.
 
     Raises:
         CheckpointError: The file is missing, damaged, or no checkpoint.
     """
-    if not path.is_file():
-        raise _wrong(f"there is no checkpoint file `{path}`" + (" (it is a folder)" if path.is_dir() else ""))
-    _refuse_other_kinds(path)
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise _wrong(f"there is no checkpoint file `{path}`" + (" (it is a folder)" if file.is_dir() else ""))
+    _refuse_other_kinds(file, str(path))
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise _wrong(f"`{path}` is damaged, or no checkpoint: {_reason(error)}") from None
     model = content.get("model", content) if isinstance(content, dict) else None
@@ -132,7 +162,7 @@ def read(path: pathlib.Path) -> Mapping[str, Tensor]:
     return model
 
 
-def transfer(model: Mapping[str, Tensor], network: nn.Module, path: pathlib.Path) -> None:
+def transfer(model: Mapping[str, Tensor], network: nn.Module, path: str | pathlib.Path) -> None:
     """Copies weights into the layers of the same name; logs what the checkpoint does not have.
 
     Args:
@@ -158,7 +188,7 @@ def transfer(model: Mapping[str, Tensor], network: nn.Module, path: pathlib.Path
     if wrong:
         raise _wrong(
             f"`{path}` has other shapes than the network:\n" + "\n".join(wrong) + "\n"
-            "Rename a layer in the network to train it anew, or load a checkpoint of this network"
+            "   Rename a layer in the network to train it anew, or load a checkpoint of this network"
         )
     _log_missing(model, mine)
     with torch.no_grad():
@@ -179,15 +209,15 @@ def _log_missing(model: Mapping[str, Tensor], mine: Mapping[str, Tensor]) -> Non
         log.info("   Skipping parameter %s: not found in model", name)
 
 
-def _refuse_other_kinds(path: pathlib.Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(8)
+def _refuse_other_kinds(file: pathlib.Path, name: str) -> None:
+    with file.open("rb") as stream:
+        start = stream.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
-        raise _wrong(f"`{path}` is a Keras HDF5 file; this version reads .pt checkpoints of rmldnn only")
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.split("/")[1:2] == ["code"] for name in archive.namelist()):
-                raise _wrong(f"`{path}` is a libtorch (C++) archive; this version reads .pt checkpoints of rmldnn only")
+        raise _wrong(f"`{name}` is a Keras HDF5 file; this version reads .pt checkpoints of rmldnn only")
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(member.split("/")[1:2] == ["code"] for member in archive.namelist()):
+                raise _wrong(f"`{name}` is a libtorch (C++) archive; this version reads .pt checkpoints of rmldnn only")
 
 
 def _layer(name: str) -> str:

@@ -196,6 +196,7 @@ def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, world: int
             "train_batch_size": world,  # bookkeeping only: `total` weighs the samples
             "train_micro_batch_size_per_gpu": 1,
             "gradient_accumulation_steps": 1,
+            "gradient_clipping": 0.0,  # by default DeepSpeed clips the norm to 1, unasked
             "steps_per_print": None,
             "zero_allow_untested_optimizer": True,
             "zero_optimization": {"stage": 0},

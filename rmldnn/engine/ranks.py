@@ -16,10 +16,15 @@ on one node as they are; over several nodes MASTER_ADDR and MASTER_PORT say wher
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rmldnn.errors import LaunchError
+from rmldnn.errors import LaunchError, RmldnnError
+
+_SILENCE = 3.0
+"""Seconds that a process other than the first keeps an error to itself."""
 
 _MARKS = {  # rank, world, local rank, local world, and what tells one job from another
     "OMPI_COMM_WORLD_": (
@@ -97,6 +102,19 @@ class Ranks:
             job = " ".join(have[name] for name in job_names if name in have) or f"child of {os.getppid()}"
             return cls(rank, world, local_rank, local_world, address, job, threads)
         return cls(threads=threads)
+
+    @contextmanager
+    def one_voice(self) -> Iterator[None]:
+        """Lets the first process report what all processes find wrong alike, such as a faulty configuration.
+
+        Launchers end the others as soon as the first has ended. They speak if it has not: the fault is theirs alone.
+        """
+        try:
+            yield
+        except RmldnnError:
+            if self.rank > 0:
+                time.sleep(_SILENCE)
+            raise
 
     def export(self, address: str, port: int) -> None:
         """Tells libraries that look at the environment themselves, in torchrun's words."""

@@ -70,7 +70,7 @@ def test_every_missing_comma_is_reported():
         ('{"a": True}', "c.json:1: a: write `true`, got `True`"),
         ('{"a": None}', "c.json:1: a: write `null`, got `None`"),
         ('{"a": NaN}', "c.json:1: a: NaN is no number that a configuration can hold"),
-        ("{a: 1}", "c.json:1: a key should stand here, got `a`; keys stand in double quotes: \"a\""),
+        ("{a: 1}", 'c.json:1: a key should stand here, got `a`; keys stand in double quotes: "a"'),
         ("{\"a\": 'x'}", "c.json:1: a: texts stand in double quotes: \"x\", got 'x'"),
         ('{"a": "x\n}', 'c.json:1: a: this text has no closing quote: "x'),
         ('{"a": 1}}', "c.json:1: the configuration ends before this `}`; remove what follows, or a brace"),

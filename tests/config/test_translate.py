@@ -65,7 +65,10 @@ def test_layers_pass_by_untouched(compose, classifier):
     ],
 )
 def test_the_command_line_chooses_components_in_the_words_of_the_file(compose, override, path, value):
-    more = {"optimizer.lr_scheduler.type": ["optimizer.lr_scheduler.gamma=0.5"], "data.target_type": ["data.target_path=x"]}
+    more = {
+        "optimizer.lr_scheduler.type": ["optimizer.lr_scheduler.gamma=0.5"],
+        "data.target_type": ["data.target_path=x"],
+    }
     config, _ = compose(override, *more.get(path, []))
     for part in path.split("."):
         config = config[part]
@@ -90,8 +93,14 @@ def test_other_targets_keep_the_transforms(compose, classifier):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("optimizer.learning_rat=1", "command line: optimizer.learning_rat: `learning_rat`: unknown key in optimizer SGD; did"),
-        ("optimizer.learning_rate=-1", "command line: optimizer.learning_rate: must be a number greater than 0, got -1"),
+        (
+            "optimizer.learning_rat=1",
+            "command line: optimizer.learning_rat: `learning_rat`: unknown key in optimizer SGD; did",
+        ),
+        (
+            "optimizer.learning_rate=-1",
+            "command line: optimizer.learning_rate: must be a number greater than 0, got -1",
+        ),
         ("num_epochs=three", 'command line: num_epochs: must be a positive integer, got "three"'),
         ("num_epochs=1,2", "command line: `num_epochs=1,2` names several values; a run takes one"),
         ("loss=dise", "command line: loss: there is no loss `dise`"),
@@ -124,7 +133,9 @@ def test_a_section_that_is_null_is_absent(compose):
 
 
 def test_targets_of_nodes_come_from_the_catalog(compose):
-    nodes = translate.job(compose("scheduler=step", "++optimizer.lr_scheduler.gamma=0.1", "optimizer.lr_scheduler.step_size=2")[0])
+    nodes = translate.job(
+        compose("scheduler=step", "++optimizer.lr_scheduler.gamma=0.1", "optimizer.lr_scheduler.step_size=2")[0]
+    )
     assert nodes["loss"] == {
         "_target_": "rmldnn.losses.nll.nll",
         "_partial_": True,

@@ -1,6 +1,9 @@
 import functools
+import multiprocessing
 import os
+import select
 import signal
+import time
 
 import pytest
 import torch
@@ -75,3 +78,24 @@ def dying(parent, side):
 
     source.take = take_and_die
     return source
+
+
+def test_workers_end_with_their_parent(digits):
+    reading, writing = os.pipe()
+    parent = multiprocessing.get_context("fork").Process(target=read_for_ever, args=(digits, writing))
+    parent.start()
+    os.close(writing)  # from here on, only the parent and its workers hold it open
+    assert os.read(reading, 1) == b"."
+    parent.kill()
+    parent.join()
+    ended, _, _ = select.select([reading], [], [], 10)
+    os.close(reading)
+    assert ended
+
+
+def read_for_ever(digits, signal_ready):
+    """Tells when the workers have started."""
+    batches = loader(digits, 2).epoch(1)
+    next(batches)
+    os.write(signal_ready, b".")
+    time.sleep(600)

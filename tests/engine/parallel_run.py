@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ def seen(step):
     return {"end": step.epoch, "values": []}
 
 
-def main(folder, failing_rank=-1):
+def main(folder, end_of_rank_1=""):
     with open_engine(timeout=60) as engine:
         inputs, targets = digits(33)  # batches of 16, 16 and 1: uneven, and smaller than the number of processes
         loader = Slices(inputs, targets, 16, engine.rank, engine.world)
@@ -43,13 +44,16 @@ def main(folder, failing_rank=-1):
         # Each process starts with other weights, and in another memory format, to see that rank 0's prevail.
         network = engine.place(classifier(seed=engine.rank).to(memory_format=torch.channels_last))
         optimizer = adam(network.parameters(), learning_rate=0.002)
-        saver = checkpoints(save=str(folder / "model")).consumer(network) if engine.rank == 0 else None
+        saver = checkpoints(save=str(folder / "model")).saver(network) if engine.rank == 0 else None
         steps = []
         for step in fit(engine, task, network, optimizer, None, loader, loader, 2, want_predictions=True):
-            if isinstance(step, TrainStep) and step.batch == 2 and engine.rank == failing_rank:
-                raise ValueError("one process fails")
+            if engine.rank == 1 and isinstance(step, TrainStep) and step.batch == 2:
+                if end_of_rank_1 == "fails":
+                    raise ValueError("one process fails")
+                if end_of_rank_1 == "dies":
+                    os.kill(os.getpid(), signal.SIGKILL)
             if saver is not None:
-                saver(step)
+                saver.consume(step)
                 steps.append(seen(step))
         names = [name for step in predict(engine, task, network, loader) for name in getattr(step, "names", ())]
         engine.barrier()
@@ -68,4 +72,4 @@ def main(folder, failing_rank=-1):
 
 if __name__ == "__main__":
     os.environ.setdefault("TORCH_EXTENSIONS_DIR", sys.argv[1])  # where a compiled operator would show up
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -45,7 +45,7 @@ def test_content(tmp_path):
 
 @pytest.mark.parametrize(("interval", "names"), [(1, "1234"), (2, "24"), (3, "3"), (5, "")])
 def test_saved_every_interval(tmp_path, interval, names):
-    consume = checkpoints(save=str(tmp_path / "deep" / "down"), interval=interval).consumer(network())
+    consume = checkpoints(save=str(tmp_path / "deep" / "down"), interval=interval).saver(network()).consume
     for epoch in range(1, 5):
         consume(TrainEnd(epoch, 4, torch.tensor(0.0), 0.0, 0.1))
         consume(EpochEnd(epoch, 4))
@@ -57,7 +57,7 @@ def test_nothing_to_save_or_load(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     nothing = checkpoints()
     nothing.load_into(network())
-    nothing.consumer(network())(EpochEnd(1, 1))
+    nothing.saver(network()).consume(EpochEnd(1, 1))
     assert not list(tmp_path.iterdir())
 
 
@@ -71,7 +71,7 @@ def test_file_is_readable_as_any_other(tmp_path):
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="checkpoints.save: cannot write checkpoints to"):
+    with pytest.raises(ConfigError, match=r"checkpoints.save: cannot write checkpoints to"):
         checkpoints(save=str(tmp_path / "file" / "folder"))
 
 

@@ -39,7 +39,9 @@ def test_order_of_steps():
 
 
 def test_numbers_of_steps():
-    numbers = [(step.epoch, step.num_epochs, step.batch, step.num_batches, step.size) for step in of(TrainStep, training())]
+    numbers = [
+        (step.epoch, step.num_epochs, step.batch, step.num_batches, step.size) for step in of(TrainStep, training())
+    ]
     assert numbers == [(epoch, 2, batch, 3, size) for epoch in (1, 2) for batch, size in ((1, 16), (2, 16), (3, 4))]
 
 

@@ -86,7 +86,7 @@ def test_absent_processes_are_waited_for_in_bounded_time(rank):
 def test_absent_process_at_an_address():
     address = ("127.0.0.1", 1)
     with (
-        pytest.raises(LaunchError, match="did not meet the others at 127.0.0.1:1 within"),
+        pytest.raises(LaunchError, match=r"did not meet the others at 127.0.0.1:1 within"),
         meet(Ranks(1, 2, 1, 2, address), 1.0),
     ):
         pass

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -7,18 +8,18 @@ import torch
 def shares_of(loss, output, target, cuts):
     """Loss and gradient of a batch cut into shares, each computed as a process of a parallel run would."""
     bounds = [0, *sorted(cuts), len(output)]
-    leaves = [output[low:high].detach().requires_grad_() for low, high in zip(bounds, bounds[1:])]
-    targets = [target[low:high] for low, high in zip(bounds, bounds[1:])]
+    leaves = [output[low:high].detach().requires_grad_() for low, high in pairwise(bounds)]
+    targets = [target[low:high] for low, high in pairwise(bounds)]
     sums = []
 
     def record(mine):
         sums.append(mine.detach())
         return mine
 
-    for leaf, part in zip(leaves, targets):
+    for leaf, part in zip(leaves, targets, strict=True):
         loss(leaf, part, record)
     losses = []
-    for rank, (leaf, part) in enumerate(zip(leaves, targets)):
+    for rank, (leaf, part) in enumerate(zip(leaves, targets, strict=True)):
         others = sum((other for index, other in enumerate(sums) if index != rank), torch.zeros_like(sums[rank]))
         value = loss(leaf, part, lambda mine, others=others: mine + others)
         value.backward()

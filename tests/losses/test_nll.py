@@ -102,7 +102,7 @@ def test_shapes_are_named():
 
 
 def test_weight_of_wrong_length():
-    with pytest.raises(ConfigError, match="loss.weight: has 2 numbers, but the network has 3 outputs"):
+    with pytest.raises(ConfigError, match=r"loss.weight: has 2 numbers, but the network has 3 outputs"):
         nll(*sample(4), weight=[1.0, 2.0])
 
 

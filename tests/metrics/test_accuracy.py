@@ -84,7 +84,9 @@ def test_mask_with_a_channel_is_class_indices():
     assert accuracy(output, target.unsqueeze(1).float()) == accuracy(output, target)
 
 
-@pytest.mark.parametrize(("channels", "spatial", "dense"), [(3, (), False), (3, (4,), False), (1, (4,), True), (3, (4,), True)])
+@pytest.mark.parametrize(
+    ("channels", "spatial", "dense"), [(3, (), False), (3, (4,), False), (1, (4,), True), (3, (4,), True)]
+)
 @settings(max_examples=20, deadline=None)
 @given(cut=st.integers(0, 6))
 def test_sums_of_parts_add_up(channels, spatial, dense, cut):

@@ -63,5 +63,5 @@ def test_parameters_may_come_from_a_generator(optimizer):
 
 
 def test_nesterov_needs_momentum():
-    with pytest.raises(ConfigError, match="optimizer.nesterov: needs `momentum` greater than 0"):
+    with pytest.raises(ConfigError, match=r"optimizer.nesterov: needs `momentum` greater than 0"):
         sgd([torch.zeros(1, requires_grad=True)], nesterov=True)

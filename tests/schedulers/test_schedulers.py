@@ -47,5 +47,5 @@ def test_silence_on_request(caplog):
 
 
 def test_warm_up_must_rise():
-    with pytest.raises(ConfigError, match="start_factor: must be less than 1, got 1.5"):
+    with pytest.raises(ConfigError, match=r"start_factor: must be less than 1, got 1.5"):
         rates(warmup, {"num_epochs": 4, "start_factor": 1.5})
