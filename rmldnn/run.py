@@ -62,12 +62,13 @@ def main(
         with ranks.one_voice(), loaded.places():
             steps, outputs = run(config, engine, screen, lenient, **keys)
         for output in outputs:
-            stack.callback(output.close)
+            stack.callback(output.close)  # twice is once
         for step in steps:
             for output in outputs:
                 output.consume(step)
-        for output in reversed(outputs):
-            output.close()
+        for output in outputs:
+            if output is not screen:
+                output.close()
         screen.finish([path for output in outputs for path in getattr(output, "outputs", ())])
 
 

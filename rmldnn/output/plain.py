@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from rmldnn.output.records import connect
-from rmldnn.output.rows import Group, Rows, show
+from rmldnn.output.rows import Group, Row, Rows, show
 from rmldnn.output.versions import versions
 from rmldnn.steps import EvalEnd, EvalStep, Step, TrainEnd, TrainStep
 
@@ -32,6 +32,7 @@ class PlainConsole:
         self._stream = stream or sys.stdout
         self._second = -1
         self._stamp = ""
+        self._last: EvalEnd | None = None
         self._disconnect = connect(self.text)
 
     def header(self, num_processes: int) -> None:
@@ -64,11 +65,18 @@ class PlainConsole:
                 self._line(_eval_line(step))
             case TrainEnd() | EvalEnd():
                 self._line(_RULE)
+                if isinstance(step, EvalEnd):
+                    self._last = step
 
     def finish(self, paths: Sequence[tuple[str, str]]) -> None:
-        """Writes where every output lies, and that all is done."""
-        if paths:
-            self.section("Output", paths)
+        """Writes the last test result, where every output lies, and that all is done."""
+        rows: list[Row] = []
+        if self._last is not None and self._last.loss is not None:
+            rows.append(("Test loss", f"{float(self._last.loss):.4f}"))
+        if self._last is not None and self._last.accuracy is not None:
+            rows.append(("Test accuracy", f"{float(self._last.accuracy):.3f}"))
+        if rows or paths:
+            self.section("Result", [*rows, *paths])
         self._line("All done (return value = 0).")
 
     def close(self) -> None:
