@@ -41,14 +41,14 @@ def test_log_files_have_a_row_for_each_batch_and_each_epoch(train, pictures):
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(train):
     first, again, other = train(), train(), train("seed=1")
-    losses = [[line.split("[Data")[0] for line in result.starting("Train")] for result in (first, again, other)]
+    losses = [[line.split("[Data")[0] for line in result.starting("Train Epoch")] for result in (first, again, other)]
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
 
 
 def test_preloaded_and_parallel_reading_change_nothing(train):
     runs = [train("data.num_workers=0"), train("data.num_workers=2"), train("data.preload=true")]
-    losses = [[line.split("[Data")[0] for line in result.starting("Train")] for result in runs]
+    losses = [[line.split("[Data")[0] for line in result.starting("Train Epoch")] for result in runs]
     assert losses[0]
     assert losses[0] == losses[1] == losses[2]
     assert runs[2].starting("Pre-loading training input images...")
@@ -95,7 +95,7 @@ def test_training_without_test_data(train, config):
     del config["data"]["test_input_path"]
     result = train()
     assert result.code == 0
-    assert result.starting("Train")
+    assert result.starting("Train Epoch")
     assert not result.starting("Eval")
 
 

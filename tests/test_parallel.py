@@ -1,0 +1,74 @@
+"""Several processes give what one gives."""
+
+import json
+import shutil
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+needs_mpirun = pytest.mark.skipif(shutil.which("mpirun") is None, reason="needs mpirun (Debian: openmpi-bin)")
+
+
+def mpirun(processes):
+    """Open MPI on one machine, whoever and however small it is."""
+    return ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-np", str(processes)]
+
+
+def torchrun(processes):
+    """Torch's own launcher."""
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--standalone"]
+    return [*command, "-m"]
+
+
+def history(folder):
+    """Loss and gradient norm of every training step."""
+    return np.loadtxt(folder / "out_train.txt")[:, -2:]
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("launch", "processes"), [pytest.param(mpirun, 2, marks=needs_mpirun), (torchrun, 2), (torchrun, 3)]
+)
+def test_losses_norms_and_predictions_of_many_equal_those_of_one(train, pictures, config, launch, processes):
+    config["data"]["batch_size"] = 7  # 22 samples: the last batch holds one, less than there are processes
+    alone = train("data.test_output_path=alone")
+    expected = history(pictures)
+    many = train("data.test_output_path=many", launcher=launch(processes))
+    assert many.code == 0, many.err
+    assert f"RocketML : {processes} MPI processes" in many.out
+    assert len(expected) == 2 * 4, "only one process writes"
+    np.testing.assert_allclose(history(pictures), expected, atol=1e-4)
+    assert [line.split("(")[1] for line in many.starting("Eval")] == [
+        line.split("(")[1] for line in alone.starting("Eval")
+    ]
+    with h5py.File(pictures / "alone" / "output_2.h5") as one, h5py.File(pictures / "many" / "output_2.h5") as other:
+        names = [f"{group}/{name}" for group in one for name in one[group]]
+        assert names == [f"{group}/{name}" for group in other for name in other[group]]
+        for name in names:
+            np.testing.assert_allclose(other[name][()], one[name][()], atol=1e-5)
+
+
+def test_a_faulty_configuration_is_reported_once(train, config):
+    config["num_epochs"] = 0
+    result = train(launcher=torchrun(2))
+    assert result.code != 0
+    assert result.err.count("num_epochs: must be a positive integer, got 0") == 1
+
+
+def test_a_picture_that_one_process_cannot_read_ends_all(train, pictures):
+    (pictures / "train" / "up" / "up_3.png").write_bytes(b"no picture")
+    result = train(launcher=torchrun(2))
+    assert result.code != 0
+    assert "train/up/up_3.png" in result.err
+
+
+def test_a_half_set_environment_is_refused(pictures, config, rmldnn):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    result = rmldnn("config.json", WORLD_SIZE="2", RANK="0")
+    assert result.code == 1
+    assert "MASTER_ADDR" in result.err
+    assert "Traceback" not in result.err
