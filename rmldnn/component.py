@@ -83,7 +83,7 @@ class Form:
             elif key not in known:
                 yield unknown_key(key, place, known)
         for parameter in self.parameters.values():
-            if parameter.required and parameter.name not in values:
+            if parameter.required and parameter.name not in values and not misspelt(parameter.name, values):
                 yield Problem(place, f"`{parameter.name}` is missing; it must be {describe(parameter.annotation)}")
 
 
@@ -107,6 +107,11 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean `{by_lower[close[0]]}`?"
     return f"; known here: {', '.join(f'`{choice}`' for choice in choices)}" if choices else ""
+
+
+def misspelt(key: str, values: Iterable[str]) -> bool:
+    """Whether a missing key is there after all, in nearly its own letters; it is reported as unknown already."""
+    return bool(difflib.get_close_matches(key, values, n=1, cutoff=0.85))
 
 
 def show(value: Any, limit: int = 60) -> str:

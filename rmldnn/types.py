@@ -45,7 +45,7 @@ def describe(annotation: Any) -> str:
     if origin is Annotated:
         return _bounded(describe(arguments[0]), arguments[0], arguments[1:])
     if origin is Literal:
-        return "one of " + ", ".join(f"`{value}`" for value in arguments)
+        return ("one of " if len(arguments) > 1 else "") + ", ".join(f"`{value}`" for value in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(describe(argument) for argument in arguments)
     if origin is list:
@@ -56,8 +56,9 @@ def describe(annotation: Any) -> str:
 
 
 def _plural(annotation: Any) -> str:
-    if annotation in _PLURALS:
-        return _PLURALS[annotation]
+    plain = get_origin(annotation) or annotation
+    if plain in _PLURALS:
+        return _PLURALS[plain]
     if get_origin(annotation) is Annotated:
         kind, *bounds = get_args(annotation)
         if kind in _PLURALS:

@@ -1,4 +1,4 @@
-"""Writes the component files of `conf/` from the signatures of the components.
+"""Writes what is derived from the signatures of the components: the component files of `conf/`, the reference of keys.
 
 Usage: python tools/sync_conf.py [--check]
 
@@ -10,35 +10,39 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rmldnn.config.describe import conf_files
+from rmldnn.config.describe import conf_files, reference
 
-CONF = Path(__file__).parent.parent / "conf"
+ROOT = Path(__file__).parent.parent
 
 
-def stale() -> list[str]:
-    """Relative paths of files that differ from what the signatures say, in either direction."""
-    wanted = conf_files()
-    present = {str(path.relative_to(CONF)): path.read_text(encoding="utf-8") for path in CONF.glob("*/**/*.yaml")}
-    generated = {name: text for name, text in present.items() if "# Generated from " in text}
-    return sorted(name for name in wanted.keys() | generated.keys() if wanted.get(name) != present.get(name))
+def wanted() -> dict[Path, str]:
+    """What the signatures say, text by path."""
+    files = {ROOT / "conf" / name: text for name, text in conf_files().items()}
+    return files | {ROOT / "docs" / "configuration.md": reference()}
+
+
+def present() -> dict[Path, str]:
+    """Generated files that there are."""
+    candidates = [*ROOT.glob("conf/*/**/*.yaml"), *ROOT.glob("docs/*.md")]
+    texts = {path: path.read_text(encoding="utf-8") for path in candidates}
+    return {path: text for path, text in texts.items() if "Generated from " in text}
 
 
 def main() -> int:
-    """Writes, or with --check compares, all component files."""
-    changed = stale()
+    """Writes, or with --check compares, all generated files."""
+    new, old = wanted(), present()
+    changed = sorted(path for path in new.keys() | old.keys() if new.get(path) != old.get(path))
     if "--check" in sys.argv[1:]:
-        for name in changed:
-            print(f"conf/{name}: differs from its signature; run tools/sync_conf.py")
+        for path in changed:
+            print(f"{path.relative_to(ROOT)}: differs from what the signatures say; run tools/sync_conf.py")
         return 1 if changed else 0
-    wanted = conf_files()
-    for name in changed:
-        path = CONF / name
-        if name in wanted:
+    for path in changed:
+        if path in new:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[name], encoding="utf-8")
+            path.write_text(new[path], encoding="utf-8")
         else:
             path.unlink()
-        print(f"conf/{name}")
+        print(path.relative_to(ROOT))
     return 0
 
 

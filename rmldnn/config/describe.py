@@ -1,14 +1,17 @@
-"""From the catalog to files that people and Hydra read: the component files of `conf/`."""
+"""From the catalog to files that people and Hydra read: the component files of `conf/`, the reference of all keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
-from rmldnn.component import Form
+from rmldnn.component import Form, show
 from rmldnn.config import catalog
+from rmldnn.types import describe
 
 GLOBAL = "_global_"
 
@@ -41,3 +44,69 @@ def _text(form: Form, names: Mapping[str, Any], *, package: str = "") -> str:
     directive = f"# @package {package}\n" if package else ""
     body = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=120) if values else "{}\n"
     return f"{directive}# Generated from {form.target} by tools/sync_conf.py\n{body}"
+
+
+def reference() -> str:
+    """The page of all keys, `docs/configuration.md`."""
+    return "\n".join(_page())
+
+
+def _page() -> Iterator[str]:
+    yield "# Every key\n"
+    yield "<!-- Generated from the signatures of the components by tools/sync_conf.py -->\n"
+    yield "All keys stand in one object `neural_network`. Names of components are matched without regard to case.\n"
+    yield "## Top level\n"
+    yield from _table([catalog.only("job"), catalog.only("network")])
+    yield "The sections `data`, `loss`, `optimizer` and `checkpoints` are objects with the keys below.\n"
+    yield "## `data`\n"
+    yield "`input_type` and `target_type` name the sources of inputs and targets; `type` sets both.\n"
+    yield from _table([catalog.only("data"), catalog.only("predictions")])
+    yield (
+        "Keys of a source stand in `data` as well; with `input_` or `target_` before its name, a key is for that side "
+        "only (`target_grayscale`).\n"
+    )
+    yield from _components("source")
+    yield "### Transforms\n"
+    yield (
+        "`transforms` is a list of objects with one key each, for inputs and target images alike; `input_transforms` "
+        "and `target_transforms` are for one side and come after it. A transform of a single key takes its value "
+        'directly: `{"resize": [28, 28]}`.\n'
+    )
+    yield from _components("transform", level=4)
+    yield "## `loss`\n\n`function` names the loss.\n"
+    yield from _components("loss")
+    yield "## `optimizer`\n\n`type` names the optimizer; `lr_scheduler` is an object with the keys further below.\n"
+    yield from _components("optimizer")
+    yield "## `optimizer.lr_scheduler`\n\n`type` names the schedule.\n"
+    yield from _components("scheduler")
+    yield "## `checkpoints`\n"
+    yield from _table([catalog.only("checkpoints")])
+
+
+def _components(group: str, level: int = 3) -> Iterator[str]:
+    for form in catalog.group(group).values():
+        yield f"{'#' * level} {form.title}\n"
+        yield f"{form.doc.partition(chr(10) * 2)[0]}\n"
+        if form.parameters:
+            yield from _table([form])
+
+
+def _table(forms: Iterable[Form]) -> Iterator[str]:
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for form in forms:
+        meanings = _arguments(form.doc)
+        for parameter in form.parameters.values():
+            default = "required" if parameter.required else f"`{show(parameter.default)}`"
+            meaning = meanings.get(parameter.name, "")
+            row = (f"`{parameter.name}`", describe(parameter.annotation), default, meaning)
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def _arguments(doc: str) -> dict[str, str]:
+    """What the section `Args` of a docstring says of each parameter."""
+    section = re.search(r"^Args:\n((?:[ ]+.*\n?|\n)*)", inspect.cleandoc(doc), re.MULTILINE)
+    entries = re.split(r"^    (?=\w+: )", section.group(1), flags=re.MULTILINE)[1:] if section else []
+    pairs = (entry.partition(": ") for entry in entries)
+    return {name: " ".join(text.split()) for name, _, text in pairs}

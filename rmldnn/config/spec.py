@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rmldnn.component import Form, near_miss, show, unknown_key
+from rmldnn.component import Form, misspelt, near_miss, show, unknown_key
 from rmldnn.config import catalog
 from rmldnn.config.reader import Document, Location, dotted, read
 from rmldnn.errors import ConfigError, Problem
@@ -150,7 +150,8 @@ def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form
         return None, []
     name = values.get(key)
     if name is None:
-        return None, [Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}")]
+        missing = Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}")
+        return None, [] if misspelt(key, values) else [missing]
     if not isinstance(name, str):
         return None, [Problem(f"{path}.{key}", f"must be a name, got {show(name)}")]
     found = catalog.find(group, name)
@@ -199,7 +200,8 @@ def sources(data: Values | None) -> tuple[dict[str, Form], list[Problem]]:
             continue
         form, faults = choice({f"{side}_type" if name is None else key: name}, "data", key, "source")
         if name is None:
-            faults = [Problem("data", f"`input_type` is missing{catalog.suggest('source', '')}")]
+            missing = Problem("data", f"`input_type` is missing{catalog.suggest('source', '')}")
+            faults = [] if misspelt("input_type", data or ()) else [missing]
         if form is not None and side == "input" and form.name == "labels":
             form, faults = None, [Problem(f"data.{key}", "`labels` can only be a target; set `target_type`")]
         if form is not None:
@@ -225,7 +227,7 @@ def _data(values: Values | None) -> Iterator[Problem]:
         return
     found, problems = sources(values)
     yield from problems
-    if problems:  # which keys are legal is unknown: let those of all sources pass
+    if problems or "input" not in found:  # which keys are legal is unknown: let those of all sources pass
         found = {side: _merged(side, *catalog.group("source").values()) for side in ("input", "target")}
     keys = ("type", "input_type", "target_type", *TRANSFORM_LISTS)
     yield from _keys(data_form(found), values, "data", keys)

@@ -1,0 +1,64 @@
+"""What README and docs tell people to type works."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from rmldnn.config import spec
+from rmldnn.config.reader import read_text
+from rmldnn.errors import ConfigError
+from tests.test_parallel import mpirun, needs_mpirun
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+LINES = [line.split("#")[0].strip() for kind, block in FENCED if not kind for line in block.splitlines()]
+COMMANDS = [line for line in LINES if re.match(r"(rmldnn|mpirun|torchrun) ", line)]
+CONFIGS = [block for kind, block in FENCED if kind == "json"]
+
+
+def test_the_readme_has_commands_and_configurations():
+    assert len(COMMANDS) >= 6
+    assert len(CONFIGS) == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.slow
+def test_command_runs(command, pictures, config, rmldnn):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    program, *words = shlex.split(command)
+    if program == "mpirun":
+        if needs_mpirun.args[0]:
+            pytest.skip("needs mpirun")
+        result = rmldnn(*words[words.index("rmldnn") + 1 :], launcher=mpirun(words[words.index("-np") + 1]))
+    elif program == "torchrun":
+        start = [sys.executable, "-m", "torch.distributed.run", *words[: words.index("rmldnn")]]
+        result = rmldnn(*words[words.index("rmldnn") + 1 :], launcher=start)
+    else:
+        result = rmldnn(*words)
+    assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict"])
+def test_configuration_is_right(text):
+    document = read_text(text, "README.json")
+    assert list(spec.check(document.value["neural_network"])) == []
+
+
+def test_messages_shown_are_those_given(tmp_path):
+    text = CONFIGS[0].replace('"input_type"', '"input_typ"').replace("1e-3", "-0.1")
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        spec.load(tmp_path / "config.json")
+    shown = [line.removeprefix("rmldnn: error: ") for line in LINES if line.startswith("rmldnn: error: ")]
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in caught.value.problems] == shown
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))])
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
