@@ -15,10 +15,16 @@ from types import FrameType
 from typing import NoReturn
 
 import rmldnn
+from rmldnn.component import near_miss
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 
-APPLICATIONS = ("dnn",)
-"""Applications that this version runs; `--app` is the original tool's way to name one."""
+APPLICATIONS = {
+    "dnn": "classification, segmentation, regression",
+    "pde": "solvers of differential equations",
+    "gan": "generative adversarial networks",
+    "obj": "object detection",
+}
+"""What the original tool's `--app` names."""
 
 DESCRIPTION = """\
 Trains and runs deep-learning models from one configuration file.
@@ -81,8 +87,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if len(files) > 1:
         raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
     if options.app not in APPLICATIONS:
-        known = ", ".join(f"`{name}`" for name in APPLICATIONS)
-        message = f"this version has no application `{options.app}`, only {known}"
+        message = f"there is no application `{options.app}`{near_miss(options.app, APPLICATIONS)}"
+        raise ConfigError(Problem("--app", message, "command line"))
+    if options.app != "dnn":
+        message = (
+            f"`{options.app}` ({APPLICATIONS[options.app]}) is not part of rmldnn {rmldnn.__version__}, only `dnn` is"
+        )
         raise ConfigError(Problem("--app", message, "command line"))
     options.file = files[0]
     return options

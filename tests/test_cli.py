@@ -45,7 +45,8 @@ def test_changes_follow_the_file():
         (["num_epochs=3"], "name a configuration file"),
         (["a.json", "b.json"], "takes one configuration file, got a.json, b.json"),
         (["--confg=a.json"], "unrecognized arguments: --confg=a.json"),
-        (["--app=gann", "a.json"], "command line: --app: this version has no application `gann`"),
+        (["--app=gann", "a.json"], "command line: --app: there is no application `gann`; did you mean `gan`?"),
+        (["--app=pde", "--config=", "a.json"], "command line: --app: `pde` (solvers of differential equations) is not"),
         (["a.json", "--log=loud"], "argument --log: invalid choice"),
     ],
 )

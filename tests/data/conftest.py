@@ -3,14 +3,10 @@ import logging
 import cv2
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transform import Part
-
-settings.register_profile("unhurried", deadline=None)  # the first tensor of a process takes its time
-settings.load_profile("unhurried")
 
 
 class Numbers:

@@ -149,7 +149,9 @@ def _pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int], pool: Ca
     sides = [same_sides(*axis) for axis in zip(x.shape[2:], extent, stride, strict=True)]
     extra = [high - low if step == 1 else 0 for (low, high), step in zip(sides, stride, strict=True)]
     padding = [low + more for (low, _), more in zip(sides, extra, strict=True)]
-    y = pool(x, extent, stride, padding, ceil_mode=True)
+    # A window larger than all there is stands alone and sees everything; torch's pooling in 3-D wants it cut to that.
+    window = [min(size, n + 2 * more) for size, n, more in zip(extent, x.shape[2:], padding, strict=True)]
+    y = pool(x, window, stride, padding, ceil_mode=True)
     for dim, more in enumerate(extra, start=2):
         y = y.narrow(dim, more, y.shape[dim] - more) if more else y
     return y

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -42,3 +44,16 @@ def test_a_window_too_large_is_refused(complaint):
 
 def test_padding_has_two_words(complaint):
     assert "must be one of `valid`, `same`" in complaint("MaxPooling2D", [4, 4, 1], padding=1)
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize(("name", "reduce"), [("Average", torch.mean), ("Max", torch.amax)])
+def test_same_padding_of_any_extent_window_and_stride_sees_what_keras_windows_see(build, axes, name, reduce):
+    for extent, size, stride in itertools.product(range(1, 7), range(1, 5), range(1, 5)):
+        module = build(f"{name}Pooling{axes}D", [extent] * axes + [1], pool_size=size, strides=stride, padding="same")
+        x = torch.rand(1, 1, *[extent] * axes)
+        count = -(-extent // stride)
+        low = max((count - 1) * stride + size - extent, 0) // 2
+        windows = [slice(max(i * stride - low, 0), i * stride - low + size) for i in range(count)]
+        expected = [reduce(x[(0, 0, *window)]) for window in itertools.product(windows, repeat=axes)]
+        torch.testing.assert_close(module(x), torch.stack(expected).reshape(1, 1, *[count] * axes))
