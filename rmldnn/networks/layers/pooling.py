@@ -123,7 +123,8 @@ def _pooling(
         return Layer((*window.counts(tuple(spatial), none), channels), (module(extent, stride),))
     sides = window.same(tuple(spatial))
     step: Step = partial(function, extent=extent, stride=stride)
-    if sides is not None and all(low == high for low, high in sides):
+    roomy = all(n is not None and n >= size for n, size in zip(spatial, extent, strict=True))
+    if sides is not None and all(low == high for low, high in sides) and (roomy or function is max_pool_same):
         step = module(extent, stride, tuple(low for low, _ in sides))
     return Layer((*window.same_counts(tuple(spatial)), channels), (step,))
 
@@ -137,6 +138,11 @@ def max_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -> Te
 def average_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -> Tensor:
     """The mean of every window under Keras' `same` padding; `x` has the shape (N, C, *spatial)."""
     pool = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[len(extent) - 1]
+    if any(n < size for n, size in zip(x.shape[2:], extent, strict=True)):  # which avg_pool3d refuses, however padded
+        sides = [same_sides(*axis) for axis in zip(x.shape[2:], extent, stride, strict=True)]
+        padding = [width for pair in reversed(sides) for width in pair]
+        shares = pool(functional.pad(torch.ones_like(x[:1, :1]), padding), extent, stride)
+        return pool(functional.pad(x, padding), extent, stride) / shares  # type: ignore[no-any-return]
     return _pool_same(x, extent, stride, partial(pool, count_include_pad=False))
 
 
@@ -149,9 +155,7 @@ def _pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int], pool: Ca
     sides = [same_sides(*axis) for axis in zip(x.shape[2:], extent, stride, strict=True)]
     extra = [high - low if step == 1 else 0 for (low, high), step in zip(sides, stride, strict=True)]
     padding = [low + more for (low, _), more in zip(sides, extra, strict=True)]
-    # A window larger than all there is stands alone and sees everything; torch's pooling in 3-D wants it cut to that.
-    window = [min(size, n + 2 * more) for size, n, more in zip(extent, x.shape[2:], padding, strict=True)]
-    y = pool(x, window, stride, padding, ceil_mode=True)
+    y = pool(x, extent, stride, padding, ceil_mode=True)
     for dim, more in enumerate(extra, start=2):
         y = y.narrow(dim, more, y.shape[dim] - more) if more else y
     return y
