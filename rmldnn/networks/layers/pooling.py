@@ -137,12 +137,13 @@ def max_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -> Te
 
 def average_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -> Tensor:
     """The mean of every window under Keras' `same` padding; `x` has the shape (N, C, *spatial)."""
-    pool = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[len(extent) - 1]
+    means = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)
+    pool: Callable[..., Tensor] = means[len(extent) - 1]
     if any(n < size for n, size in zip(x.shape[2:], extent, strict=True)):  # which avg_pool3d refuses, however padded
         sides = [same_sides(*axis) for axis in zip(x.shape[2:], extent, stride, strict=True)]
         padding = [width for pair in reversed(sides) for width in pair]
         shares = pool(functional.pad(torch.ones_like(x[:1, :1]), padding), extent, stride)
-        return pool(functional.pad(x, padding), extent, stride) / shares  # type: ignore[no-any-return]
+        return pool(functional.pad(x, padding), extent, stride) / shares
     return _pool_same(x, extent, stride, partial(pool, count_include_pad=False))
 
 
