@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rmldnn.config import spec
+from rmldnn.config.check import check
 from rmldnn.config.reader import read_text
 from rmldnn.errors import ConfigError
 from tests.test_parallel import mpirun, needs_mpirun
@@ -46,7 +47,7 @@ def test_command_runs(command, pictures, config, rmldnn):
 @pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict"])
 def test_configuration_is_right(text):
     document = read_text(text, "README.json")
-    assert list(spec.check(document.value["neural_network"])) == []
+    assert list(check(document.value["neural_network"])) == []
 
 
 def test_messages_shown_are_those_given(tmp_path):

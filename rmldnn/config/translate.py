@@ -23,7 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rmldnn.component import Form
 from rmldnn.config import catalog
-from rmldnn.config.spec import TRANSFORM_LISTS, Spec, Values, check, data_form, side_types, sources, transform
+from rmldnn.config.check import TRANSFORM_LISTS, Values, check, data_form, side_types, sources, transform
+from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, Problem
 
 CHOICES = {

@@ -1,0 +1,230 @@
+"""What a configuration may say: every fault at once, each with its path and a way out.
+
+A section of a configuration (`data`, `loss`, ...) accepts the keys of one or more components; a key of the section such
+as `function` or `type` chooses which. The same check judges a file as written and the composed configuration, so that
+nothing slips past through a group file or the command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rmldnn.component import Form, misspelt, show, unknown_key
+from rmldnn.config import catalog
+from rmldnn.errors import Problem
+
+Values = dict[str, Any]
+
+SECTIONS = ("data", "loss", "optimizer", "checkpoints")
+TRANSFORM_LISTS = ("transforms", "input_transforms", "target_transforms")
+
+
+def check(values: Values) -> Iterator[Problem]:
+    """Every problem of a configuration (the content of `neural_network`), paths in its own words."""
+    top = _merged("", catalog.only("job"), catalog.only("network"))
+    yield from _keys(top, values, "", SECTIONS)
+    for name, judge in _JUDGES.items():
+        section = values.get(name)
+        if section is not None and not isinstance(section, dict):
+            yield Problem(name, f"must be an object, got {show(section)}")
+        else:
+            yield from judge(section)
+    yield from _requirements(values)
+
+
+def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form | None, list[Problem]]:
+    """The component that a section names by `key`, or the problem of a missing or unknown name."""
+    if values is None:
+        return None, []
+    name = values.get(key)
+    if name is None:
+        missing = Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}")
+        return None, [] if misspelt(key, values) else [missing]
+    if not isinstance(name, str):
+        return None, [Problem(f"{path}.{key}", f"must be a name, got {show(name)}")]
+    found = catalog.find(group, name)
+    if found is None:
+        return None, [Problem(f"{path}.{key}", f"there is no {group} `{name}`{catalog.suggest(group, name)}")]
+    return found, []
+
+
+def _chosen(values: Values | None, path: str, key: str, group: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
+    found, problems = choice(values, path, key, group)
+    yield from problems
+    if found is not None and values is not None:
+        yield from _keys(found, values, path, (key, *also), called=f"{path} {found.name}")
+
+
+def _loss(values: Values | None) -> Iterator[Problem]:
+    yield from _chosen(values, "loss", "function", "loss")
+
+
+def _checkpoints(values: Values | None) -> Iterator[Problem]:
+    yield from _keys(catalog.only("checkpoints"), values or {}, "checkpoints")
+
+
+def _optimizer(values: Values | None) -> Iterator[Problem]:
+    yield from _chosen(values, "optimizer", "type", "optimizer", ("lr_scheduler",))
+    scheduler = (values or {}).get("lr_scheduler")
+    if scheduler is not None and not isinstance(scheduler, dict):
+        yield Problem("optimizer.lr_scheduler", f"must be an object, got {show(scheduler)}")
+    else:
+        yield from _chosen(scheduler, "optimizer.lr_scheduler", "type", "scheduler")
+
+
+def side_types(data: Values) -> dict[str, Any]:
+    """Names of the input's and the target's source; `type` sets both."""
+    both = data.get("type")
+    return {side: data.get(f"{side}_type") or both for side in ("input", "target")}
+
+
+def sources(data: Values | None) -> tuple[dict[str, Form], list[Problem]]:
+    """The source component of each side that has one."""
+    found: dict[str, Form] = {}
+    problems: list[Problem] = []
+    for side, name in side_types(data or {}).items():
+        key = f"{side}_type" if (data or {}).get(f"{side}_type") else "type"
+        if name is None and side == "target":
+            continue
+        form, faults = choice({f"{side}_type" if name is None else key: name}, "data", key, "source")
+        if name is None:
+            missing = Problem("data", f"`input_type` is missing{catalog.suggest('source', '')}")
+            faults = [] if misspelt("input_type", data or ()) else [missing]
+        if form is not None and side == "input" and form.name == "labels":
+            form, faults = None, [Problem(f"data.{key}", "`labels` can only be a target; set `target_type`")]
+        if form is not None:
+            found[side] = form
+        problems.extend(fault for fault in faults if fault not in problems)
+    return found, problems
+
+
+def data_form(found: Mapping[str, Form]) -> Form:
+    """All keys of `data` for given sources: those of a source also with `input_` or `target_` for one side only."""
+    form = _merged("data", catalog.only("data"), catalog.only("predictions"), *found.values())
+    one_sided = {
+        f"{side}_{name}": dataclasses.replace(parameter, name=f"{side}_{name}")
+        for side, source in found.items()
+        for name, parameter in source.parameters.items()
+    }
+    return dataclasses.replace(form, parameters={**form.parameters, **one_sided})
+
+
+def _data(values: Values | None) -> Iterator[Problem]:
+    if values is None:
+        yield Problem("", "`data` is missing: where samples come from")
+        return
+    found, problems = sources(values)
+    yield from problems
+    if problems or "input" not in found:  # which keys are legal is unknown: let those of all sources pass
+        found = {side: _merged(side, *catalog.group("source").values()) for side in ("input", "target")}
+    keys = ("type", "input_type", "target_type", *TRANSFORM_LISTS)
+    yield from _keys(data_form(found), values, "data", keys)
+    for name in TRANSFORM_LISTS:
+        yield from _transforms(values.get(name), f"data.{name}")
+
+
+_JUDGES = {"data": _data, "loss": _loss, "optimizer": _optimizer, "checkpoints": _checkpoints}
+
+
+def transform(item: Values) -> tuple[Form | None, Any]:
+    """The component and keys of one item of a list of transforms: `{"resize": [28, 28]}`."""
+    ((name, given),) = item.items()
+    found = catalog.find("transform", name)
+    if found is None or isinstance(given, dict) or len(found.parameters) != 1:
+        return found, given
+    return found, {next(iter(found.parameters)): given}
+
+
+def _transforms(items: Any, path: str) -> Iterator[Problem]:
+    if items is not None and not isinstance(items, list):
+        yield Problem(path, f'must be a list such as [{{"resize": [28, 28]}}], got {show(items)}')
+        return
+    for index, item in enumerate(items or ()):
+        here = f"{path}[{index}]"
+        if not isinstance(item, dict) or len(item) != 1:
+            yield Problem(here, f'must be an object of one key such as {{"resize": [28, 28]}}, got {show(item)}')
+            continue
+        found, given = transform(item)
+        name = next(iter(item))
+        if found is None:
+            yield Problem(f"{here}.{name}", f"there is no transform `{name}`{catalog.suggest('transform', name)}")
+        elif not isinstance(given, dict):
+            keys = ", ".join(f"`{key}`" for key in found.parameters)
+            yield Problem(f"{here}.{name}", f"must be an object with keys {keys}, got {show(given)}")
+        elif given is item[name]:
+            yield from found.check(given, f"{here}.{name}")
+        else:
+            yield from (dataclasses.replace(fault, path=f"{here}.{name}") for fault in found.check(given, here))
+
+
+def _merged(name: str, *forms: Form) -> Form:
+    parameters = {key: parameter for form in forms for key, parameter in form.parameters.items()}
+    return Form(name, "", parameters)
+
+
+def _keys(form: Form, values: Values, path: str, also: tuple[str, ...] = (), called: str = "") -> Iterator[Problem]:
+    """The form's own check, with better words for a key that is known in another place."""
+    for problem in form.check(values, path, also=also):
+        key = problem.path.rpartition(".")[2]
+        if not problem.mild:
+            yield problem
+        elif elsewhere := _home(key, path):
+            yield dataclasses.replace(problem, message=f"`{key}`: unknown key here; {elsewhere}")
+        elif called:
+            yield dataclasses.replace(unknown_key(key, called, [*form.parameters, *also]), path=problem.path)
+        else:
+            yield problem
+
+
+def _home(key: str, path: str) -> str:
+    """Where a key that is misplaced belongs."""
+    fixed = {"": ("job", "network"), "data": ("data", "predictions"), "checkpoints": ("checkpoints",)}
+    for section, groups in fixed.items():
+        if section != path and any(key in catalog.only(group).parameters for group in groups):
+            return f"it belongs to `{section}`" if section else "it belongs to the top level"
+    chosen = {"data": "source", "loss": "loss", "optimizer": "optimizer", "optimizer.lr_scheduler": "scheduler"}
+    for section, group in chosen.items():
+        owners = [form.name for form in catalog.group(group).values() if key in form.parameters]
+        if owners and section == path:
+            return f"`{key}` is for {', '.join(owners)}"
+        if owners and path == "":
+            return f"it belongs to `{section}`"
+    if key in SECTIONS and path:
+        return "it belongs to the top level"
+    if key == "lr_scheduler":
+        return "it belongs to `optimizer`"
+    return ""
+
+
+def _requirements(values: Values) -> Iterator[Problem]:
+    """What only several keys together can get wrong."""
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return
+    target = side_types(data)["target"]
+    labelled = isinstance(target, str) and target.lower() == "labels"
+    if not data.get("input_path") and not data.get("test_input_path"):
+        yield Problem("data", "needs `input_path` to train, `test_input_path` to evaluate or predict, or both")
+    if data.get("input_path"):
+        for section in ("loss", "optimizer"):
+            if values.get(section) is None:
+                remedy = f'"{section}": {{"{"function" if section == "loss" else "type"}": "..."}}'
+                known = catalog.suggest(section, "").removeprefix("; known here: ")
+                yield Problem("", f"`{section}` is missing; training needs {remedy} with one of {known}")
+        if target is None:
+            yield Problem("data", "`target_type` is missing; training needs targets, such as `labels`")
+        elif not labelled and not data.get("target_path"):
+            yield Problem("data", f"`target_path` is missing; the targets of type `{target}` lie there")
+    if labelled:
+        for key in ("target_path", "test_target_path"):
+            if data.get(key):
+                yield Problem(f"data.{key}", "labels are names of folders in the input's path; remove this key")
+    has_test_targets = data.get("test_input_path") and (labelled or data.get("test_target_path"))
+    if has_test_targets and not data.get("input_path") and not values.get("loss"):
+        yield Problem(
+            "", "`loss` is missing; it is needed to evaluate on targets (or leave the targets out to predict)"
+        )
+    if data.get("test_output_path") and not data.get("test_input_path"):
+        yield Problem("data.test_output_path", "there is no `test_input_path` whose predictions could be written")
