@@ -11,7 +11,7 @@ import rmldnn
 
 PACKAGE = Path(rmldnn.__file__).parent
 DOORS = {
-    "hydra": {"run.py", "config/translate.py"},
+    "hydra": {"run.py", "config/translate.py", "config/overrides.py"},
     "omegaconf": {"config/translate.py"},
     "deepspeed": {"engine/distributed.py"},
     "pydantic": {"component.py"},

@@ -8,48 +8,33 @@ becomes a tree of `_target_` nodes, whose targets come from the catalog and from
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rmldnn.component import Form
-from rmldnn.config import catalog
+from rmldnn.config import catalog, overrides
 from rmldnn.config.check import TRANSFORM_LISTS, Values, check, data_form, side_types, sources, transform
+from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, SCHEDULER, TARGET, Changes
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, Problem
 
-CHOICES = {
-    "loss": ("loss", ("loss.function",), "loss"),
-    "optimizer": ("optimizer", ("optimizer.type",), "optimizer"),
-    "scheduler@optimizer.lr_scheduler": (
-        "scheduler",
-        ("optimizer.lr_scheduler.type", "optimizer.lr_scheduler", "scheduler"),
-        "optimizer.lr_scheduler",
-    ),
-    "data": ("source", ("data.input_type",), "data"),
-    "target@data": ("source", ("data.target_type", "target"), "data"),
-}
-"""Per Hydra group: the catalog's group, the words users choose by, and the section that changes with the choice."""
-
-COMMAND_LINE = "command line"
 _INLINE = "<layers of the file>"
 
 
-def compose(spec: Spec | None, overrides: Sequence[str] = ()) -> tuple[Values, list[Problem]]:
+def compose(spec: Spec | None, texts: Sequence[str] = ()) -> tuple[Values, list[Problem]]:
     """Composes `conf/`, a configuration and the command line, and checks the result.
 
     Args:
         spec: The checked file; None if the command line is all there is.
-        overrides: `optimizer.learning_rate=0.02`, `loss=mse`, ... in Hydra's grammar.
+        texts: `optimizer.learning_rate=0.02`, `loss=mse`, ... in Hydra's grammar.
 
     Returns:
         The whole configuration with every default filled in, in the words of the file; and notices of keys that
@@ -59,118 +44,89 @@ def compose(spec: Spec | None, overrides: Sequence[str] = ()) -> tuple[Values, l
         ConfigError: An override cannot be understood, or the composed configuration is wrong.
     """
     values = _copy(spec.values) if spec else {}
-    parsed = _parse(overrides)
-    chosen = _file_choices(values) | {group: name for group, name in (_choice(item) for item in parsed) if group}
-    notices = _forget_keys(values, chosen, parsed, spec)
+    changes = overrides.parse(texts)
+    chosen = _file_choices(values) | changes.choices
+    notices = [spec.located(item) if spec else item for item in _forget(values, chosen, changes)]
     layers = values.get("layers")
     if isinstance(layers, (list, dict)):
         values["layers"] = _INLINE
-    arguments = [argument for item in parsed if not _choice(item)[0] for argument in _arguments(item)]
-    config = _with_hydra(_experiment(values, chosen), arguments)
+    config = _with_hydra(_experiment(values, chosen), changes.arguments)
     if config.get("layers") == _INLINE:
         config["layers"] = layers
-    problems = [_located(problem, parsed, spec) for problem in check(_given(config))]
+    problems = [
+        dataclasses.replace(problem, place=COMMAND_LINE)
+        if changes.concern(problem.path)
+        else spec.located(problem)
+        if spec
+        else problem
+        for problem in check(config)
+    ]
     if problems:
         raise ConfigError(problems)
     return config, notices
 
 
-def _parse(overrides: Sequence[str]) -> list[Override]:
-    parser, parsed, problems = OverridesParser.create(), [], []
-    for text in overrides:
-        try:
-            item = parser.parse_override(text)
-            if item.is_sweep_override():
-                problems.append(Problem("", f"`{text}` names several values; a run takes one", COMMAND_LINE))
-            parsed.append(item)
-        except (OverrideParseException, HydraException):
-            problems.append(Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3", COMMAND_LINE))
-    for item in parsed:
-        group, name = _choice(item)
-        if group and name and catalog.find(CHOICES[group][0], name) is None:
-            kind = CHOICES[group][0]
-            known = catalog.suggest(kind, name)
-            problems.append(Problem(_key(item), f"there is no {kind} `{name}`{known}", COMMAND_LINE))
-        if _key(item).startswith("hydra") or "_target_" in (item.input_line or ""):
-            problems.append(Problem(_key(item), "cannot be set here", COMMAND_LINE))
-    if problems:
-        raise ConfigError(problems)
-    return parsed
-
-
-def _key(item: Override) -> str:
-    return f"{item.key_or_group}@{item.package}" if item.package else str(item.key_or_group)
-
-
-def _choice(item: Override) -> tuple[str, str | None]:
-    """The group and the component that an override chooses; an empty group if it sets a value."""
-    value = item.value()
-    for group, (_, words, _) in CHOICES.items():
-        if _key(item) in (group, *words) and (value is None or isinstance(value, str)):
-            return group, None if value in (None, "null") else str(value)
-    return "", None
-
-
 def _file_choices(values: Values) -> dict[str, str | None]:
     """Which component each group takes, as the file says; the words that say so are taken out of `values`."""
     chosen: dict[str, str | None] = {}
-    for section, key in (("loss", "function"), ("optimizer", "type")):
-        if values.get(section):
-            chosen[section] = values[section].pop(key)
-        elif section in values:
-            del values[section]
-    scheduler = (values.get("optimizer") or {}).pop("lr_scheduler", None)
-    if scheduler:
-        chosen["scheduler@optimizer.lr_scheduler"] = scheduler.pop("type")
-        values["optimizer"]["lr_scheduler"] = scheduler
-    data = values.get("data")
-    if isinstance(data, dict):
-        types = side_types(data)
-        chosen |= {"data": types["input"], "target@data": types["target"]}
+    for section in ("loss", "optimizer", "checkpoints", "data"):
+        if values.get(section) is None:
+            values.pop(section, None)
+    if "loss" in values:
+        chosen["loss"] = values["loss"].pop("function")
+    optimizer = values.get("optimizer", {})
+    if "optimizer" in values:
+        chosen["optimizer"] = optimizer.pop("type")
+    if optimizer.get("lr_scheduler") is None:
+        optimizer.pop("lr_scheduler", None)
+    else:
+        chosen[SCHEDULER] = optimizer["lr_scheduler"].pop("type")
+    if "data" in values:
+        types = side_types(values["data"])
+        chosen |= {INPUT: types["input"], TARGET: types["target"]}
         for key in ("type", "input_type", "target_type"):
-            data.pop(key, None)
-    if values.get("checkpoints") is None:
-        values.pop("checkpoints", None)
+            values["data"].pop(key, None)
     return chosen
 
 
-def _forget_keys(
-    values: Values, chosen: Mapping[str, str | None], parsed: Sequence[Override], spec: Spec | None
-) -> list[Problem]:
-    """Where the command line chose another component, drops the file's keys that only the former one knew."""
-    notices: list[Problem] = []
-    for group in {group for group, _ in map(_choice, parsed) if group}:
-        kind, _, path = CHOICES[group]
-        section = values
-        for part in path.split("."):
-            section = section.get(part) or {}
-        if path == "data":
-            found = {side: catalog.find("source", chosen.get(name) or "") for side, name in _SIDES.items()}
-            form = data_form({side: source for side, source in found.items() if source})
-        else:
-            component = catalog.find(kind, chosen[group] or "")
-            form = component or Form("nothing", "")
-        for key in [key for key in section if key not in (*form.parameters, "lr_scheduler", *TRANSFORM_LISTS)]:
+def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> Iterator[Problem]:
+    """Drops what the command line takes away, and keys of the file that only a component knew that it replaces."""
+    for section in changes.dropped:
+        values.pop(section, None)
+    if "optimizer" in changes.choices and changes.choices["optimizer"] is None:
+        chosen[SCHEDULER] = None
+        values.pop("optimizer", None)
+    for group, name in changes.choices.items():
+        kind, path, _ = GROUPS[group]
+        *parents, last = path.split(".")
+        parent = values
+        for part in parents:
+            parent = parent.get(part, {})
+        if name is None and path != "data":
+            parent.pop(last, None)
+            continue
+        known = _known_keys(kind, path, chosen, name)
+        section = parent.get(last, {})
+        for key in [key for key in section if key not in known]:
             del section[key]
-            message = f"left out, since the command line chose {chosen[group]}, which has no such key"
-            notice = Problem(f"{path}.{key}", message)
-            notices.append(spec.located(notice) if spec else notice)
-    return notices
+            message = f"left out, since the command line chose {name or 'none'}, which has no such key"
+            yield Problem(f"{path}.{key}", message)
 
 
-_SIDES = {"input": "data", "target": "target@data"}
+def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: str | None) -> set[str]:
+    if path == "data":
+        sides = {"input": chosen.get(INPUT), "target": chosen.get(TARGET)}
+        found = {side: catalog.find("source", source or "") for side, source in sides.items()}
+        form = data_form({side: source for side, source in found.items() if source})
+        return {*form.parameters, *TRANSFORM_LISTS}
+    component = catalog.find(kind, name or "")
+    return {*(component.parameters if component else ()), "lr_scheduler"}
 
 
 def _experiment(values: Values, chosen: Mapping[str, str | None]) -> Values:
     """The file as a Hydra experiment: what it chooses, then what it sets."""
     choices = [{f"override /{group}": name and name.lower()} for group, name in chosen.items()]
     return {"defaults": [*choices, "_self_"], **_literal(values)}
-
-
-def _arguments(item: Override) -> list[str]:
-    """An override for Hydra; a key that `conf/` does not have is added, for our own check to judge."""
-    text = str(item.input_line)
-    return [text if text.startswith(("~", "+")) else f"++{text}"]
 
 
 def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
@@ -201,24 +157,6 @@ def _without_missing(value: Any) -> Any:
             key: _without_missing(item) for key, item in value.items() if not (isinstance(item, str) and item == "???")
         }
     return value
-
-
-def _given(config: Values) -> Values:
-    """The composed configuration as the check wants it: sections that chose nothing are absent."""
-    given = dict(config)
-    for section, key in (("loss", "function"), ("optimizer", "type")):
-        if not (given.get(section) or {}).get(key) and not any((given.get(section) or {}).values()):
-            given.pop(section, None)
-    return given
-
-
-def _located(problem: Problem, parsed: Sequence[Override], spec: Spec | None) -> Problem:
-    key = problem.path
-    for item in parsed:
-        words = {str(item.key_or_group), *next((c[1] for g, c in CHOICES.items() if g == _key(item)), ())}
-        if any(f"{key}.".startswith(f"{word}.") or f"{word}.".startswith(f"{key}.") for word in words):
-            return dataclasses.replace(problem, place=COMMAND_LINE)
-    return spec.located(problem) if spec else problem
 
 
 def _copy(value: Any) -> Any:

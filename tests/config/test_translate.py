@@ -108,11 +108,31 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ("a=[1", "command line: cannot read `a=[1`"),
         ("hydra.run.dir=x", "command line: hydra.run.dir: cannot be set here"),
         ("loss._target_=os.system", "command line: loss._target_: cannot be set here"),
+        ("experiment=other", "command line: experiment: cannot be set here"),
+        ("loss@foo=mse", "command line: loss@foo: cannot be set here"),
+        ("data=labels", "command line: data: `labels` can only be a target"),
+        ("loss=", "command line: loss: there is no loss ``"),
+        ("loss=[a]", "command line: loss: names a component, such as loss="),
+        ("=3", "command line: cannot read `=3`"),
         ("nothing.at.all=1", "command line: nothing: `nothing`: unknown key"),
     ],
 )
 def test_a_wrong_override_is_named_as_the_command_lines(compose, override, message):
     assert faults(compose, override)[0].startswith(message)
+
+
+@pytest.mark.parametrize("override", ["scheduler=null", "optimizer.lr_scheduler=null", "~optimizer.lr_scheduler"])
+def test_a_schedule_is_taken_away(compose, classifier, override):
+    classifier["optimizer"]["lr_scheduler"] = {"type": "Exponential", "gamma": 0.5}
+    config, notices = compose(override)
+    assert not config["optimizer"].get("lr_scheduler")
+    assert notices == []
+
+
+@pytest.mark.parametrize("override", ["checkpoints=null", "~checkpoints"])
+def test_checkpoints_are_taken_away(compose, classifier, override):
+    classifier["checkpoints"] = {"save": "./model/"}
+    assert compose(override)[0]["checkpoints"]["save"] is None
 
 
 def test_text_that_looks_like_a_reference_is_text(compose, classifier):
