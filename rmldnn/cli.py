@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -78,7 +79,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         ConfigError: The command line cannot be understood.
     """
     options = _parser().parse_intermixed_args(arguments)
-    files = [word for word in options.words if "=" not in word and not word.startswith("~")]
+    files = [word for word in options.words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
     if options.config:
         files.insert(0, options.config)
     options.overrides = [word for word in options.words if word not in files]

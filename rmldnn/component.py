@@ -96,7 +96,8 @@ def mismatch(parameter: Parameter, value: Any, path: str) -> Iterator[Problem]:
 def unknown_key(key: str, place: str, known: Iterable[str]) -> Problem:
     """The problem of a key that nobody knows, with the nearest key that somebody does."""
     where = f"unknown key in {place}" if place else "unknown key"
-    return Problem(f"{place}.{key}" if place else key, f"`{key}`: {where}{near_miss(key, known)}", mild=True)
+    path = f"{place}.{key}" if place else key
+    return Problem(path, f"`{key}`: {where}{near_miss(key, known)}", mild=True, key=key)
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
@@ -162,7 +163,7 @@ class _hashable:  # noqa: N801 - a key, not a concept
 def _adapter(key: _hashable) -> Any:
     from pydantic import TypeAdapter  # 0.1 s, needed only once there is a value to judge
 
-    return TypeAdapter(key.annotation)
+    return TypeAdapter(key.annotation, config={"allow_inf_nan": False})
 
 
 def _accepts(key: _hashable, value: Any) -> bool:

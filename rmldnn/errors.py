@@ -27,12 +27,14 @@ class Problem:
         message: What is wrong, with the value, and what to do about it.
         place: File and line (`config.json:14`), or `command line`; empty if unknown.
         mild: True for faults that `--lenient` turns into warnings.
+        key: The very key that is unknown, whatever characters it has; empty for other faults.
     """
 
     path: str
     message: str
     place: str = ""
     mild: bool = False
+    key: str = ""
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.place, self.path, self.message) if part)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from hydra.errors import InstantiationException
@@ -25,7 +26,9 @@ from rmldnn.output.outfile import Outfile
 from rmldnn.sections import chosen_rows, dataset_rows, network_rows
 from rmldnn.steps import Step
 from rmldnn.tasks.supervised import Supervised
-from rmldnn.types import Count, Index, Path
+from rmldnn.types import Count, Index, Path, Source
+
+log = logging.getLogger("rmldnn")
 
 
 def main(
@@ -49,17 +52,19 @@ def main(
         RmldnnError: Whatever a user can mend; see `rmldnn.errors`.
     """
     with ranks.one_voice():
-        config, notices = translate.compose(loaded, overrides)
+        composed = translate.compose(loaded, overrides)
+    config = composed.values
     with ExitStack() as stack:
         by_mpi = console == "auto" and (ranks.world > 1 or ranks.job)  # Open MPI makes any output look like a terminal
         screen = open_console("silent" if ranks.rank else "plain" if by_mpi else console)
         stack.callback(screen.close)
         engine = stack.enter_context(open_engine(ranks))
+        stack.enter_context(composed.places())
         screen.header(ranks.world)
-        for problem in [*loaded.warnings, *notices]:
+        for problem in [*loaded.warnings, *composed.notices]:
             screen.text(f"Warning: {problem}")
-        keys = {key: config[key] for key in catalog.only("job").parameters}
-        with ranks.one_voice(), loaded.places():
+        keys = {key: config[key] for key in catalog.only("job").parameters if key in config}
+        with ranks.one_voice():
             steps, outputs = run(config, engine, screen, lenient, **keys)
         for output in outputs:
             stack.callback(output.close)  # twice is once
@@ -112,7 +117,7 @@ def run(
 
     training = config["data"].get("input_path") is not None
     optimizer, scheduler = _learning(model, config, nodes, console) if training else (None, None)
-    loss = _instantiate(nodes["loss"])
+    loss = _instantiate(_with_source(nodes["loss"], model))
     if loss is not None:
         console.section("Loss", chosen_rows("loss", config["loss"]))
 
@@ -135,7 +140,10 @@ def run(
 
 def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], console: Console) -> tuple[Any, Any]:
     """The optimizer and, where one is configured, its schedule."""
-    optimizer = _instantiate(nodes["optimizer"])([item for item in model.parameters() if item.requires_grad])
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise NetworkError(Problem("layers", "nothing can be trained: no layer has parameters with `trainable`: true"))
+    optimizer = _instantiate(nodes["optimizer"])(trainable)
     console.section("Optimizer", chosen_rows("optimizer", config["optimizer"]), footer=False)
     schedule = _instantiate(nodes["scheduler"])
     if schedule is None:
@@ -145,10 +153,18 @@ def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any
     return optimizer, schedule(optimizer)
 
 
+def _with_source(node: Mapping[str, Any] | None, model: Network) -> Mapping[str, Any] | None:
+    """Tells a loss which activation its input went through, where the user does not: the last one of the network."""
+    last = model.last_activation or "linear"
+    if node is None or node.get("source", last) is not None or last not in get_args(Source):
+        return node
+    return {**node, "source": last}
+
+
 def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Loader]:
     data = _instantiate(node)
     return {
-        which: data.loader(which, rank=engine.rank, world=engine.world, seed=seed)
+        which: data.loader(which, rank=engine.rank, world=engine.world, seed=seed, local_world=engine.local_world)
         for which in ("train", "test")
         if getattr(data, which) is not None
     }
@@ -156,6 +172,8 @@ def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Lo
 
 def _require_fit(model: Network, loader: Loader) -> None:
     """Refuses samples that the network cannot take, and classes that it has no outputs for."""
+    if len(model.output_shapes) > 1:
+        raise NetworkError(Problem("layers", f"the network has {len(model.output_shapes)} outputs; a run takes one"))
     sample = loader.sample()
     model.check_input(sample.inputs.shape)
     classes, outputs = loader.dataset.classes, model.output_shapes[0][-1]
@@ -163,6 +181,11 @@ def _require_fit(model: Network, loader: Loader) -> None:
         names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
         message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); change its last layer"
         raise NetworkError(Problem("layers", message))
+    if classes and outputs is not None and outputs > max(2, len(classes)):
+        log.warning(
+            f"the network has {outputs} outputs, but there are {len(classes)} classes, numbered in this order: "
+            + ", ".join(classes)
+        )
 
 
 def _instantiate(node: Mapping[str, Any] | None) -> Any:

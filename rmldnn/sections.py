@@ -28,7 +28,9 @@ def chosen_rows(group: str, values: Mapping[str, Any]) -> Rows:
     head: Literal["Type", "Function"] = "Function" if group == "loss" else "Type"
     form = catalog.find(group, values[head.lower()])
     assert form is not None  # noqa: S101 - the configuration was checked
-    shown = {key: values[key] for key in form.parameters if not (key == "source" and values[key] is None)}
+    shown = {key: values.get(key, parameter.default) for key, parameter in form.parameters.items()}
+    if shown.get("source", "") is None:
+        del shown["source"]  # the network says it
     return component_rows(head, form.title, shown)
 
 

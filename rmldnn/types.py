@@ -10,15 +10,15 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Ge(0), Le(1)]
 OpenFraction = Annotated[float, Ge(0), Lt(1)]
-Count = Annotated[int, Ge(1)]
-Index = Annotated[int, Ge(0)]
-Path: TypeAlias = str
+Count = Annotated[int, Ge(1), Lt(2**63)]
+Index = Annotated[int, Ge(0), Lt(2**63)]
+Path = Annotated[str, MinLen(1)]
 """A file or folder, relative to the working directory."""
 Size2D = Annotated[list[Count], Len(2, 2)]
 """Width and height in pixels."""
@@ -72,6 +72,8 @@ def _bounded(words: str, kind: Any, bounds: tuple[Any, ...]) -> str:
         match bound:
             case Len(min_length=low, max_length=high) if low == high:
                 words = words.replace("a list of ", f"a list of {low} ", 1)
+            case MinLen():
+                words = words.replace("a text", "a text that is not empty")
             case Ge(ge=low) if kind is int and low == 1:
                 words = words.replace("an integer", "a positive integer").replace("integers", "positive integers")
             case Ge(ge=low):
@@ -80,7 +82,7 @@ def _bounded(words: str, kind: Any, bounds: tuple[Any, ...]) -> str:
                 phrases.append(f"greater than {low}")
             case Le(le=high):
                 phrases.append(f"at most {high}")
-            case Lt(lt=high):
+            case Lt(lt=high) if high != 2**63:  # the largest integer that torch takes goes without saying
                 phrases.append(f"less than {high}")
     return f"{words} {' and '.join(phrases)}" if phrases else words
 

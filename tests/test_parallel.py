@@ -66,6 +66,13 @@ def test_a_picture_that_one_process_cannot_read_ends_all(train, pictures):
     assert "train/up/up_3.png" in result.err
 
 
+@needs_mpirun
+def test_exit_codes_come_through_the_launcher(train, pictures):
+    assert train("num_epochs=0", launcher=mpirun(2)).code == 2
+    (pictures / "train" / "up" / "up_3.png").write_bytes(b"no picture")
+    assert train(launcher=mpirun(2)).code == 3
+
+
 def test_a_half_set_environment_is_refused(pictures, config, rmldnn):
     (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
     result = rmldnn("config.json", WORLD_SIZE="2", RANK="0")

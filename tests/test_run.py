@@ -103,7 +103,7 @@ def test_checkpoints_every_second_epoch(train, pictures, config):
     config["checkpoints"]["interval"] = 2
     train("num_epochs=5")
     names = sorted(path.name for path in (pictures / "model").iterdir())
-    assert names == ["model_checkpoint_2.pt", "model_checkpoint_4.pt"]
+    assert names == ["model_checkpoint_2.pt", "model_checkpoint_4.pt", "model_checkpoint_5.pt"], "the last one always"
 
 
 def test_a_loaded_checkpoint_is_where_training_starts(train, config):
@@ -295,3 +295,72 @@ class TestBadInput:
         result = train("--lenient")
         assert result.code == 0
         assert "Warning: config.json:1: data.batch_siz: `batch_siz`: unknown key in data; did you mean" in result.out
+
+    def test_a_network_without_anything_to_train(self, train, config):
+        for layer in config["layers"]:
+            layer["config"]["trainable"] = False
+        self.refused(train(), 2, "layers: nothing can be trained")
+
+    def test_an_empty_path(self, train, config):
+        config["data"]["input_path"] = ""
+        self.refused(train(), 2, 'data.input_path: must be a text that is not empty or null, got ""')
+
+    def test_pictures_of_another_size_in_a_later_batch(self, train, pictures):
+        cv2.imwrite(str(pictures / "train" / "up" / "up_3.png"), np.zeros((20, 20), np.uint8))
+        self.refused(train("data.batch_size=1"), 3, "up_3.png", "resize")
+
+
+def test_a_run_that_fails_before_its_first_step_leaves_the_history_of_another(train, pictures):
+    train()
+    history = (pictures / "out_train.txt").read_text(), (pictures / "out_test.txt").read_text()
+    assert train("loss.weight=[1,2,3]").code == 2
+    assert ((pictures / "out_train.txt").read_text(), (pictures / "out_test.txt").read_text()) == history
+
+
+def test_deleted_keys_take_their_defaults(train):
+    result = train("~num_epochs", "~optimizer.learning_rate")
+    assert result.code == 0
+    assert result.starting("   Learning rate: 0.01")
+    assert "Epoch [  1/  1]" in result.out
+
+
+def test_masks_train_a_segmentation_network(train, pictures, config):
+    masks = pictures / "masks"
+    for path in (pictures / "train").rglob("*.png"):
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        (masks / path.parent.name).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(masks / path.parent.name / path.name), (image > 100).astype(np.uint8))
+    config["layers"] = [
+        {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 12, 12, 1]}},
+        {
+            "class_name": "Conv2D",
+            "config": {"name": "a", "filters": 8, "kernel_size": 3, "padding": "same", "activation": "relu"},
+        },
+        {"class_name": "Conv2D", "config": {"name": "b", "filters": 2, "kernel_size": 1, "activation": "log_softmax"}},
+    ]
+    config["data"] |= {
+        "target_type": "images",
+        "target_path": "./masks/",
+        "target_is_mask": True,
+        "target_transforms": [{"normalize": {"std": 0.003921568}}],
+    }
+    del config["data"]["test_input_path"]
+    result = train("num_epochs=3", "data.test_input_path=./train/", "data.test_target_path=./masks/")
+    assert (result.code, result.err) == (0, "")
+    assert accuracy(result) > 0.9
+
+
+def test_a_loss_takes_its_source_from_the_network(train, config):
+    config["layers"] = [
+        {
+            "class_name": "Conv2D",
+            "config": {"name": "a", "filters": 1, "kernel_size": 1, "batch_input_shape": [None, 12, 12, 1]},
+        }
+    ]
+    config["data"] |= {"target_type": "images", "target_path": "./train/"}
+    del config["data"]["test_input_path"]
+    config["loss"] = {"function": "BCE"}
+    implicit = train().starting("Train Epoch")
+    explicit = train("loss.source=linear").starting("Train Epoch")
+    assert implicit
+    assert [line.split("[Data")[0] for line in implicit] == [line.split("[Data")[0] for line in explicit]

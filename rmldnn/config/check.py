@@ -40,14 +40,21 @@ def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form
         return None, []
     name = values.get(key)
     if name is None:
-        missing = Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}")
-        return None, [] if misspelt(key, values) else [missing]
+        return None, [_missing(key, values, path, group)]
     if not isinstance(name, str):
         return None, [Problem(f"{path}.{key}", f"must be a name, got {show(name)}")]
     found = catalog.find(group, name)
     if found is None:
         return None, [Problem(f"{path}.{key}", f"there is no {group} `{name}`{catalog.suggest(group, name)}")]
     return found, []
+
+
+def _missing(key: str, values: Values, path: str, group: str) -> Problem:
+    """The problem of a section that names no component, or does so by a misspelt key."""
+    for word in values:
+        if misspelt(key, [word]):
+            return Problem(f"{path}.{word}", f"`{word}`: unknown key in {path}; did you mean `{key}`?")
+    return Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}")
 
 
 def _chosen(values: Values | None, path: str, key: str, group: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -90,8 +97,7 @@ def sources(data: Values | None) -> tuple[dict[str, Form], list[Problem]]:
             continue
         form, faults = choice({f"{side}_type" if name is None else key: name}, "data", key, "source")
         if name is None:
-            missing = Problem("data", f"`input_type` is missing{catalog.suggest('source', '')}")
-            faults = [] if misspelt("input_type", data or ()) else [missing]
+            faults = [] if misspelt("input_type", data or ()) else [_missing("input_type", {}, "data", "source")]
         if form is not None and side == "input" and form.name == "labels":
             form, faults = None, [Problem(f"data.{key}", "`labels` can only be a target; set `target_type`")]
         if form is not None:
@@ -143,7 +149,7 @@ def _transforms(items: Any, path: str) -> Iterator[Problem]:
         return
     for index, item in enumerate(items or ()):
         here = f"{path}[{index}]"
-        if not isinstance(item, dict) or len(item) != 1:
+        if not isinstance(item, dict) or len(item) != 1 or not isinstance(next(iter(item)), str):
             yield Problem(here, f'must be an object of one key such as {{"resize": [28, 28]}}, got {show(item)}')
             continue
         found, given = transform(item)
@@ -167,7 +173,7 @@ def _merged(name: str, *forms: Form) -> Form:
 def _keys(form: Form, values: Values, path: str, also: tuple[str, ...] = (), called: str = "") -> Iterator[Problem]:
     """The form's own check, with better words for a key that is known in another place."""
     for problem in form.check(values, path, also=also):
-        key = problem.path.rpartition(".")[2]
+        key = problem.key
         if not problem.mild:
             yield problem
         elif elsewhere := _home(key, path):

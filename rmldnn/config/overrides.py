@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -77,7 +78,7 @@ def parse(texts: Sequence[str]) -> Changes:
     parser = OverridesParser.create()
     for text in texts:
         try:
-            problem = _take(parser.parse_override(text), changes)
+            problem = _take(_read(text, parser), changes)
         except HydraException:
             problem = Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
         if problem:
@@ -85,6 +86,37 @@ def parse(texts: Sequence[str]) -> Changes:
     if problems:
         raise ConfigError(problems)
     return changes
+
+
+def _read(text: str, parser: OverridesParser) -> Override:
+    """Parses one text. What Hydra's grammar refuses may be JSON, or else is text as a whole: `./täglich (1)`."""
+    try:
+        return parser.parse_override(text)
+    except HydraException:
+        key, sign, value = text.partition("=")
+        plain = _json(value)
+        if not sign or plain is None or "${" in value:
+            raise
+        return parser.parse_override(f"{key}={_spelt(plain)}")
+
+
+def _json(value: str) -> Any:
+    """What JSON makes of a text, or the text itself; None if it looks like a list or an object, but is broken."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None if value[:1] in tuple("[{'\"") or not value else value
+
+
+def _spelt(value: Any) -> str:
+    """A plain value in Hydra's grammar."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_spelt(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_spelt, value))}]"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return json.dumps(value)
 
 
 def _take(item: Override, changes: Changes) -> Problem | None:
@@ -97,12 +129,15 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         return Problem("", f"`{text}` names several values; a run takes one")
     groups = [name for name, group in GROUPS.items() if key in group.words]
     changes.paths += [GROUPS[name].section for name in groups] or [key]
+    internal = key in _FIXED or "_target_" in key.split(".") or (item.package and not groups)
     if key in ("checkpoints", "~checkpoints") and (value is None or item.is_delete()):
         changes.dropped.append("checkpoints")
-    elif (item.package and not groups) or (key.split(".")[0] in _FIXED and "." not in key) or "_target_" in text:
+    elif internal:
         return Problem(key, "cannot be set here; set single keys, such as checkpoints.save=./model/")
     elif key.startswith("hydra."):
         return Problem(key, "cannot be set here")
+    elif key.startswith("layers."):
+        return Problem(key, "single layers cannot be changed here; change them in the file, or name another by layers=")
     elif not groups:
         # A key that `conf/` does not have is added, for the check to judge.
         changes.arguments.append(text if text.startswith(("~", "+")) else f"++{text}")

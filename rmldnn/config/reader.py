@@ -7,6 +7,7 @@ and let the second of two equal keys win in silence; messages that name `config.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,13 @@ from typing import Any
 
 import yaml
 
-from rmldnn.component import show
 from rmldnn.errors import ConfigError, Problem
 
 Location = tuple[str | int, ...]
 """Keys and list positions from the top of a document to a value."""
 
 MAX_DEPTH = 100
+MAX_DIGITS = 100
 MAX_VALUES = 500_000
 
 
@@ -153,7 +154,7 @@ class _Json:
         if kind == "string":
             return self._string(location, word, line)
         if kind == "number":
-            return int(word) if word.lstrip("-").isdigit() and len(word) < 400 else float(word)
+            return self._number(location, word, line)
         if kind == "word":
             return _WORDS[word]
         return self._refuse(location, kind, word, line)
@@ -184,6 +185,13 @@ class _Json:
         except ValueError as error:
             self._stop(location, line, f"{word[:40]}: {getattr(error, 'msg', error)} (a backslash is written twice)")
             raise AssertionError from error
+
+    def _number(self, location: Location, word: str, line: int) -> int | float:
+        whole = word.lstrip("-").isdigit()
+        number = int(word) if whole and len(word) < MAX_DIGITS else float(word)
+        if isinstance(number, float) and (whole or not math.isfinite(number)):
+            self._stop(location, line, f"{word[:40]} is too large a number")
+        return number
 
     def _object(self, location: Location, opened: int, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -239,37 +247,52 @@ def _quoted(word: str) -> str:
 
 
 class _YamlLoader(yaml.SafeLoader):
-    """YAML as people mean it: `1e-4` is a number, `on` and dates are texts."""
+    """YAML as people mean it: `1e-4` is a number, `010` is ten, `on`, `1:30` and dates are texts."""
 
 
-_YamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":int", ":merge"))]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
-_YamlLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"),
-    list("-+0123456789."),
-)
+_NUMBER = re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
+_BOOL = re.compile(r"^(?:true|True|false|False)$")
+_NULL = re.compile(r"^(?:~|null|Null|)$")
+_YamlLoader.yaml_implicit_resolvers = {}
+_YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOL, list("tTfF"))
+_YamlLoader.add_implicit_resolver("tag:yaml.org,2002:null", _NULL, ["~", "n", "N", ""])
+_YamlLoader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+0123456789."))
+
+
+def _scalar(node: yaml.Node, document: Document, location: Location) -> Any:
+    """The value of a scalar, whose tag was found by the resolvers above or written by the user."""
+    tag, text = node.tag.rpartition(":")[2], node.value
+    if tag == "bool" and _BOOL.match(text):
+        return text.lower() == "true"
+    if tag == "null" and _NULL.match(text):
+        return None
+    if tag == "float" and _NUMBER.match(text):
+        whole = text.lstrip("+-").isdigit()
+        number = int(text) if whole and len(text) < MAX_DIGITS else float(text)
+        if isinstance(number, int) or (not whole and math.isfinite(number)):
+            return number
+    elif tag == "str":
+        return text
+    document.record(location, node.start_mark.line + 1, f"{text[:40]!r} is no value of a configuration; quote a text")
+    raise ConfigError(document.problems)
 
 
 def _read_yaml(text: str, document: Document) -> None:
-    loader = _YamlLoader(text)
     try:
+        loader = _YamlLoader(text)
         node = loader.get_single_node()
-        document.value = _plain(node, loader, document, (), [0]) if node is not None else None
+        document.value = _plain(node, document, (), [0]) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ConfigError(Problem("", f"{error.problem or error.context}", f"{document.name}:{line}")) from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(Problem("", str(error).splitlines()[0], document.name)) from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise ConfigError(Problem("", f"is nested deeper than {MAX_DEPTH} levels", document.name)) from None
 
 
-def _plain(node: yaml.Node, loader: _YamlLoader, document: Document, location: Location, count: list[int]) -> Any:
+def _plain(node: yaml.Node, document: Document, location: Location, count: list[int]) -> Any:
     line = node.start_mark.line + 1
     document.lines.setdefault(location, line)
     count[0] += 1
@@ -277,19 +300,17 @@ def _plain(node: yaml.Node, loader: _YamlLoader, document: Document, location: L
         document.record(location[:3], line, "is too large or too deep; aliases that multiply are not expanded")
         raise ConfigError(document.problems)
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, loader, document, (*location, index), count) for index, item in enumerate(node.value)]
+        return [_plain(item, document, (*location, index), count) for index, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
+        return _scalar(node, document, location)
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = str(loader.construct_object(key_node))
+        key = str(key_node.value)
         place: Location = (*location, key)
         key_line = key_node.start_mark.line + 1
         if key in values:
             message = f"`{key}` is written twice, here and in line {document.lines[place]}; remove one of them"
             document.record(place, key_line, message, mild=True)
         document.lines[place] = key_line
-        values[key] = _plain(value_node, loader, document, place, count)
-        if not isinstance(values[key], (dict, list, str, int, float, bool, type(None))):
-            document.record(place, key_line, f"holds {show(values[key])}, which no configuration needs; quote it")
+        values[key] = _plain(value_node, document, place, count)
     return values

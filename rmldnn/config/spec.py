@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,16 +43,6 @@ class Spec:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return dataclasses.replace(problem, place=self.document.place(places.get(path, (ROOT,))))
 
-    @contextmanager
-    def places(self) -> Iterator[None]:
-        """Gives problems that are found later, by components, the lines of the file that they are about."""
-        try:
-            yield
-        except ConfigError as error:
-            raise type(error)(
-                self.located(problem) if problem.path else problem for problem in error.problems
-            ) from error
-
 
 def load(path: str | Path, *, lenient: bool = False) -> Spec:
     """Reads and checks a configuration file.
@@ -74,7 +63,7 @@ def load(path: str | Path, *, lenient: bool = False) -> Spec:
     if fatal:
         raise ConfigError(fatal)
     spec.warnings = problems
-    _remove(spec.values, {problem.path for problem in found})
+    _remove(spec.values, {(problem.path[: -len(problem.key)].rstrip("."), problem.key) for problem in found})
     return spec
 
 
@@ -98,7 +87,7 @@ def _content(document: Document) -> Values:
     for key in value:
         if key != ROOT:
             document.record((key,), document.lines[(key,)], f"`{key}`: only `{ROOT}` can stand here", mild=True)
-    return copy.deepcopy(value[ROOT])
+    return {key: item if key == "layers" else copy.deepcopy(item) for key, item in value[ROOT].items()}
 
 
 def _resolve_aliases(spec: Spec) -> None:
@@ -112,11 +101,14 @@ def _resolve_aliases(spec: Spec) -> None:
             spec.document.lines.setdefault((ROOT, section, new), line)
 
 
-def _remove(values: Any, paths: set[str], location: Location = ()) -> None:
-    if not paths or not isinstance(values, (dict, list)):
-        return
-    for key in list(values) if isinstance(values, dict) else range(len(values)):
-        if dotted((*location, key)) in paths:
+def _remove(values: Any, unknown: set[tuple[str, str]], location: Location = ()) -> None:
+    """Deletes unknown keys, given by the path of their section and the key itself, which may hold dots."""
+    if isinstance(values, dict):
+        place = dotted(location)
+        for key in [key for key in values if (place, key) in unknown]:
             del values[key]
-        else:
-            _remove(values[key], paths, (*location, key))
+        for key, value in values.items():
+            _remove(value, unknown, (*location, key))
+    elif isinstance(values, list):
+        for index, value in enumerate(values):
+            _remove(value, unknown, (*location, index))

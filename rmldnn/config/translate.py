@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -29,16 +31,40 @@ from rmldnn.errors import ConfigError, Problem
 _INLINE = "<layers of the file>"
 
 
-def compose(spec: Spec | None, texts: Sequence[str] = ()) -> tuple[Values, list[Problem]]:
+@dataclass(frozen=True)
+class Composed:
+    """What a run starts from.
+
+    Args:
+        values: The whole configuration with every default filled in, in the words of the file.
+        notices: Keys that were left out because the command line chose another component.
+        spec: The file, if there is one.
+        changes: The command line.
+    """
+
+    values: Values
+    notices: Sequence[Problem]
+    spec: Spec | None
+    changes: Changes
+
+    @contextmanager
+    def places(self) -> Iterator[None]:
+        """Gives problems that components find later the place that they are about: a line of the file, for instance."""
+        try:
+            yield
+        except ConfigError as error:
+            problems = [
+                _located(problem, self.spec, self.changes) if problem.path else problem for problem in error.problems
+            ]
+            raise type(error)(problems) from error
+
+
+def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     """Composes `conf/`, a configuration and the command line, and checks the result.
 
     Args:
         spec: The checked file; None if the command line is all there is.
         texts: `optimizer.learning_rate=0.02`, `loss=mse`, ... in Hydra's grammar.
-
-    Returns:
-        The whole configuration with every default filled in, in the words of the file; and notices of keys that
-        were left out because the command line chose another component.
 
     Raises:
         ConfigError: An override cannot be understood, or the composed configuration is wrong.
@@ -53,17 +79,16 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> tuple[Values, list[
     config = _with_hydra(_experiment(values, chosen), changes.arguments)
     if config.get("layers") == _INLINE:
         config["layers"] = layers
-    problems = [
-        dataclasses.replace(problem, place=COMMAND_LINE)
-        if changes.concern(problem.path)
-        else spec.located(problem)
-        if spec
-        else problem
-        for problem in check(config)
-    ]
+    problems = [_located(problem, spec, changes) for problem in check(config)]
     if problems:
         raise ConfigError(problems)
-    return config, notices
+    return Composed(config, notices, spec, changes)
+
+
+def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
+    if not problem.place and changes.concern(problem.path):
+        return dataclasses.replace(problem, place=COMMAND_LINE)
+    return spec.located(problem) if spec else problem
 
 
 def _file_choices(values: Values) -> dict[str, str | None]:
@@ -139,7 +164,12 @@ def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(Problem("", str(error).splitlines()[0], COMMAND_LINE)) from error
     assert isinstance(plain, dict)  # noqa: S101 - what composing a mapping gives
-    return {key: _without_missing(value) for key, value in plain.items() if value != "???"}  # type: ignore[misc]
+    composed_values: Values = _without_missing(plain)
+    return composed_values
+
+
+_QUESTIONS = "???"
+"""What OmegaConf takes for a value that is missing."""
 
 
 def _literal(value: Any) -> Any:
@@ -148,15 +178,18 @@ def _literal(value: Any) -> Any:
         return {key: _literal(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_literal(item) for item in value]
+    if value == _QUESTIONS:
+        return f"\0{value}"
     return value.replace("${", "\\${") if isinstance(value, str) else value
 
 
 def _without_missing(value: Any) -> Any:
+    """Composed values without those that nobody gave; texts are again what they are in the file."""
     if isinstance(value, dict):
-        return {
-            key: _without_missing(item) for key, item in value.items() if not (isinstance(item, str) and item == "???")
-        }
-    return value
+        return {key: _without_missing(item) for key, item in value.items() if item != _QUESTIONS}
+    if isinstance(value, list):
+        return [_without_missing(item) for item in value]
+    return _QUESTIONS if value == f"\0{_QUESTIONS}" else value
 
 
 def _copy(value: Any) -> Any:

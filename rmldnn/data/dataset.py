@@ -102,7 +102,8 @@ def data(
         batch_size: Training samples per step, over all processes.
         test_batch_size: Test samples per step, over all processes.
         preload: Reads all samples into memory first.
-        target_is_mask: Pixels of target images are class indices: geometric transforms take the nearest.
+        target_is_mask: Pixels of target images are classes: geometric transforms take the nearest. They are scaled to
+            [0, 1] as all pixels; `target_transforms` of `{"normalize": {"std": 0.003921568}}` gives class indices back.
         shuffle: Draws the order of the training samples anew in every `epoch`, or only `once`.
         num_workers: Processes that read ahead for each process of the run; 0 reads when a batch is wanted.
 

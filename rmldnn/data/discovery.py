@@ -13,8 +13,8 @@ from rmldnn.errors import DataError
 def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, list[str]]:
     """Finds the files at the path of a side: a folder with everything below it, or a single file.
 
-    Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`) and files with other suffixes are passed over; links
-    are followed.
+    Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`), files with other suffixes, pipes and devices are
+    passed over; links are followed.
 
     Args:
         side: Names the path.
@@ -33,6 +33,10 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
         if Path(path).suffix.lower() not in suffixes:
             raise DataError(f"data.{side.key}: `{path}` is not a file of {noun}; suffixes known here: {known}")
         return str(Path(path).parent), [Path(path).name]
+    if Path(path).exists() and not Path(path).is_dir():
+        raise DataError(
+            f"data.{side.key}: `{path}` is neither a file nor a folder; name a folder of {noun}, or one file"
+        )
     if not Path(path).is_dir():
         raise DataError(
             f"data.{side.key}: `{path}` does not exist; paths are relative to the working directory, `{Path.cwd()}`"
@@ -52,9 +56,9 @@ def _below(root: str, key: str) -> Iterator[str]:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
-                    if not entry.is_dir():
+                    if entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 - a dead link is told when read
                         yield prefix + entry.name
-                    elif (here := os.path.realpath(entry.path)) not in above:
+                    elif entry.is_dir() and (here := os.path.realpath(entry.path)) not in above:
                         yield from walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
         except OSError as error:
             raise DataError(f"data.{key}: cannot list `{folder}`: {error.strerror}") from error

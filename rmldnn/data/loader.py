@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 
 from rmldnn.data.order import share, shuffled
+from rmldnn.data.pipeline import Shape
 from rmldnn.data.sets import Dataset, Gathered, Request
 from rmldnn.data.source import Indices
 from rmldnn.data.workers import Workers
@@ -57,6 +58,7 @@ class Loader:
         self.rank = rank
         self.world = world
         self.num_workers = num_workers
+        self._first: tuple[int, Sequence[Shape]] | None = None
         self._workers = Workers(dataset, num_workers) if num_workers else None
 
     def __len__(self) -> int:
@@ -76,7 +78,7 @@ class Loader:
             DataError: It cannot be read.
         """
         request = Request(np.zeros(1, np.int64), 1, 0, 1, self.seed, 1)
-        return self.dataset.batch(request, self.dataset.gather(request))
+        return self._batch(request, self.dataset.gather(request))
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch (counted from 1). An epoch may be left early, but not be entered twice at a time.
@@ -86,11 +88,19 @@ class Loader:
         """
         gather = self._workers.gather if self._workers else self._gather
         for request, gathered in gather(self._requests(number)):
-            yield self.dataset.batch(request, gathered)
+            yield self._batch(request, gathered)
 
     def _gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         for request in requests:
             yield request, self.dataset.gather(request)
+
+    def _batch(self, request: Request, gathered: Gathered) -> Batch:
+        """The batch, if its samples have the size of those read first: of the set's first sample, after `sample`."""
+        here = int(request.indices[0]), gathered.shapes
+        self._first = self._first or here
+        if here[1] != self._first[1]:
+            raise self.dataset.unequal(self._first, here)
+        return self.dataset.batch(request, gathered)
 
     def _requests(self, epoch: int) -> Iterator[Request]:
         order = self.order(epoch)

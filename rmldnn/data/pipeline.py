@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from rmldnn.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Shape: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class Pipeline:
         try:
             batch = np.array(samples)
         except ValueError:
-            raise DataError(self._unequal(samples, indices)) from None
+            place = next(place for place, sample in enumerate(samples) if sample.shape != samples[0].shape)
+            pairs = [(int(indices[at]), samples[at].shape) for at in (0, place)]
+            raise self.unequal(*pairs) from None
         if batch.dtype == np.uint16 and any(sample.dtype == np.uint8 for sample in samples):
             return np.array([_widened(sample) for sample in samples])
         return batch
@@ -86,6 +90,20 @@ class Pipeline:
         bytes_per_channel = 0 if gathered.is_floating_point() else gathered.dtype.itemsize
         return _from_pixels(self.affine, bytes_per_channel)(gathered.movedim(-1, 1))
 
+    def unequal(self, one: tuple[int, Shape], other: tuple[int, Shape]) -> DataError:
+        """The error that two images differ in size.
+
+        Args:
+            one: Index and shape of the image that has the right size.
+            other: Index and shape of the one that has not.
+        """
+        (index, (height, width, *_)), (other_index, (other_height, other_width, *_)) = one, other
+        return DataError(
+            f"images of one set differ in size: {self.source.locate(index)} is {width} x {height}, "
+            f"{self.source.locate(other_index)} is {other_width} x {other_height} (width x height); bring them "
+            f'to one size with `transforms`: [{{"resize": [{width}, {height}]}}]'
+        )
+
     def _transformed(self, pixels: Pixels, index: int, seed: int, epoch: int) -> Pixels:
         for position, step in self.steps:
             if step.random:
@@ -93,17 +111,6 @@ class Pipeline:
             else:
                 pixels = step(pixels, self.part)
         return pixels
-
-    def _unequal(self, samples: Sequence[NDArray[Any]], indices: Indices) -> str:
-        shape = samples[0].shape
-        other = next(place for place, sample in enumerate(samples) if sample.shape != shape)
-        height, width = shape[:2]
-        other_height, other_width = samples[other].shape[:2]
-        return (
-            f"images of one batch differ in size: {self.source.locate(int(indices[0]))} is {width} x {height}, "
-            f"{self.source.locate(int(indices[other]))} is {other_width} x {other_height} (width x height); bring them "
-            f'to one size with `transforms`: [{{"resize": [{width}, {height}]}}]'
-        )
 
 
 def _widened(pixels: Pixels) -> Pixels:

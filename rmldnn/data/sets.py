@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from numpy.typing import NDArray
 
-from rmldnn.data.pipeline import Pipeline
+from rmldnn.data.pipeline import Pipeline, Shape
 from rmldnn.data.source import Indices
+from rmldnn.errors import DataError
 from rmldnn.steps import Batch
 
 
@@ -41,6 +42,11 @@ class Gathered(NamedTuple):
 
     inputs: NDArray[Any]
     targets: NDArray[Any] | None
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shape of an input, and that of a target if there are any."""
+        return tuple(samples.shape[1:] for samples in self if samples is not None)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,16 @@ class Dataset:
         if self.targets is None:
             return Gathered(inputs, None)
         return Gathered(inputs, self.targets.gather(request.indices, request.seed, request.epoch)[: request.count])
+
+    def unequal(self, one: tuple[int, Sequence[Shape]], other: tuple[int, Sequence[Shape]]) -> DataError:
+        """The error that two samples differ in size; each is an index and `Gathered.shapes`."""
+        sides = (side for side in (self.inputs, self.targets) if side)
+        (index, shapes), (other_index, other_shapes) = one, other
+        return next(
+            side.unequal((index, shape), (other_index, other_shape))
+            for side, shape, other_shape in zip(sides, shapes, other_shapes, strict=True)
+            if shape != other_shape
+        )
 
     def batch(self, request: Request, gathered: Gathered) -> Batch:
         """Makes of what was gathered what the network sees."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
-import pickle
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,10 @@ from rmldnn.steps import EpochEnd, Step
 from rmldnn.types import Count, Path
 
 FORMAT = 1
+_NUMBERS = {  # what a network's weights are made of: nothing complex, nothing quantised
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+}
 
 log = logging.getLogger("rmldnn")
 
@@ -36,7 +40,7 @@ def checkpoints(*, save: Path | None = None, interval: Count = 1, load: Path | N
 
     Args:
         save: Folder for `model_checkpoint_<epoch>.pt`; created if missing. Nothing is saved if absent.
-        interval: Number of epochs from one checkpoint to the next.
+        interval: Number of epochs from one checkpoint to the next; the last epoch is saved in any case.
         load: Checkpoint to start from; layers that it does not have keep their initial weights.
 
     Raises:
@@ -100,7 +104,9 @@ class Saver:
         Raises:
             RmldnnError: It cannot be written.
         """
-        if isinstance(step, EpochEnd) and self._folder is not None and step.epoch % self._interval == 0:
+        if not isinstance(step, EpochEnd) or self._folder is None:
+            return
+        if step.epoch % self._interval == 0 or step.epoch == step.num_epochs:
             path = self._folder / f"model_checkpoint_{step.epoch}.pt"
             write(path, self._network, step.epoch)
             self.outputs = [("Model checkpoint", str(path))]
@@ -143,21 +149,29 @@ def read(path: str | pathlib.Path) -> Mapping[str, Tensor]:
     Raises:
         CheckpointError: The file is missing, damaged, or no checkpoint.
     """
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise _wrong(f"there is no checkpoint file `{path}`" + (" (it is a folder)" if file.is_dir() else ""))
-    _refuse_other_kinds(file, str(path))
+    content: Any
     try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        file = pathlib.Path(path)
+        if not file.is_file():
+            raise _wrong(f"there is no checkpoint file `{path}`" + (" (it is a folder)" if file.is_dir() else ""))
+        _refuse_other_kinds(file, str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what is refused below
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except Exception as error:  # a damaged file fails wherever in zipfile, pickle and torch its fault shows
         raise _wrong(f"`{path}` is damaged, or no checkpoint: {_reason(error)}") from None
-    model = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(model, dict) or not model or not all(isinstance(tensor, Tensor) for tensor in model.values()):
+    whole = content if isinstance(content, dict) else {}
+    model = whole.get("model", whole)
+    version = whole.get("format", FORMAT) if model is not whole else FORMAT
+    if not isinstance(model, dict) or not model or not all(map(_is_weight, model.items())) or type(version) is not int:
         raise _wrong(f"`{path}` is a torch file, but holds no network's weights")
-    if content.get("format", FORMAT) != FORMAT:
+    if version != FORMAT:
+        author = whole.get("rmldnn")
         raise _wrong(
-            f"`{path}` has checkpoint format {content['format']}, and this version of rmldnn reads {FORMAT}; "
-            f"it was written by rmldnn {content.get('rmldnn', '(unknown)')}"
+            f"`{path}` has checkpoint format {version}, and this version of rmldnn reads {FORMAT}; "
+            f"it was written by rmldnn {author if isinstance(author, str) else '(unknown)'}"
         )
     return model
 
@@ -220,6 +234,14 @@ def _refuse_other_kinds(file: pathlib.Path, name: str) -> None:
                 raise _wrong(f"`{name}` is a libtorch (C++) archive; this version reads .pt checkpoints of rmldnn only")
 
 
+def _is_weight(item: tuple[Any, Any]) -> bool:
+    """Whether it is a name and a tensor of plain numbers, which can be copied into a network."""
+    name, value = item
+    if not isinstance(name, str) or not isinstance(value, Tensor) or value.dtype not in _NUMBERS:
+        return False
+    return value.layout is torch.strided and value.device.type == "cpu" and not value.is_nested
+
+
 def _layer(name: str) -> str:
     return name.partition(".")[0]
 
@@ -235,7 +257,8 @@ def _reason(error: Exception) -> str:
 
 
 def _wrong(message: str) -> CheckpointError:
-    return CheckpointError(Problem("checkpoints.load", message))
+    printable = message.encode(errors="backslashreplace").decode()  # names may come from a damaged file
+    return CheckpointError(Problem("checkpoints.load", printable))
 
 
 def _umask() -> int:

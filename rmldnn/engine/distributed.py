@@ -54,7 +54,7 @@ class DistributedEngine:
             backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
             dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world, timeout=PATIENCE)
         ranks.export(address, port)
-        devices, cores = self._introduce()
+        devices, self.local_world, cores = self._introduce()
         self.devices: Sequence[str] = devices
         if self.device.type == "cpu":
             torch.set_num_threads(ranks.threads or cores)
@@ -108,10 +108,6 @@ class DistributedEngine:
         parts.sort(key=lambda part: part[0])
         return [name for _, names, _ in parts for name in names], torch.cat([part for _, _, part in parts])
 
-    def barrier(self) -> None:
-        """Returns when every process has come here."""
-        dist.all_reduce(torch.zeros(1))
-
     def close(self) -> None:
         """Lets go of the other processes."""
         self._deepspeed = None
@@ -131,15 +127,15 @@ class DistributedEngine:
                 "the first message of another process says why"
             ) from error
 
-    def _introduce(self) -> tuple[list[str], int]:
-        """Devices of the run, and the number of cores that fall to this process where processes share them."""
+    def _introduce(self) -> tuple[list[str], int, int]:
+        """Devices of the run, number of processes on this machine, and number of its cores that fall to this one."""
         cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
         mine = (str(self.device).upper(), socket.gethostname(), cores)
         everyone: list[Any] = [None] * self.world
         dist.all_gather_object(everyone, mine)
         neighbours = [theirs for _, host, theirs in everyone if host == mine[1]]
         share = sum(1 / sum(core in theirs for theirs in neighbours) for core in cores)
-        return sorted({device for device, _, _ in everyone}), max(1, int(share + 1e-6))
+        return sorted({device for device, _, _ in everyone}), len(neighbours), max(1, int(share + 1e-6))
 
 
 _SIGNS_OF_DEATH = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "timed out")

@@ -23,6 +23,8 @@ class Engine(Protocol):
     """Number of this process; 0 writes."""
     world: int
     """Number of processes."""
+    local_world: int
+    """Number of processes of the run on this machine, which share its cores."""
     device: torch.device
     """Where this process computes."""
     devices: Sequence[str]
@@ -61,10 +63,6 @@ class Engine(Protocol):
         Returns:
             Names and outputs of shape (batch.size, ...) on rank 0, nothing elsewhere.
         """
-        ...
-
-    def barrier(self) -> None:
-        """Returns when every process has come here."""
         ...
 
     def close(self) -> None:

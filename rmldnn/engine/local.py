@@ -18,6 +18,7 @@ class LocalEngine:
 
     rank = 0
     world = 1
+    local_world = 1
     total = staticmethod(alone)
 
     def __init__(self) -> None:
@@ -51,9 +52,6 @@ class LocalEngine:
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """All samples are here already."""
         return batch.names, output
-
-    def barrier(self) -> None:
-        """Nobody to wait for."""
 
     def close(self) -> None:
         """Nobody to let go."""

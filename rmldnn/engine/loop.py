@@ -93,11 +93,6 @@ def evaluate(
     yield from _evaluate(engine, task, engine.prepare(network), test, 1, 1, want_predictions)
 
 
-def predict(engine: Engine, task: Task, network: nn.Module, test: Loader) -> Iterator[Step]:
-    """Evaluates a network for the sake of its outputs: `evaluate` whose steps carry them."""
-    return evaluate(engine, task, network, test, want_predictions=True)
-
-
 def _train(
     engine: Engine,
     task: Task,

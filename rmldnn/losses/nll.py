@@ -13,7 +13,7 @@ from rmldnn.component import component
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.losses.reduction import alone, ratio
 from rmldnn.losses.target import check_range, class_indices, out_of_range
-from rmldnn.types import Total
+from rmldnn.types import NonNegative, Total
 
 
 @component("NLL", title="NLL (Negative Log-Likelihood)")
@@ -22,7 +22,7 @@ def nll(
     target: Tensor,
     total: Total = alone,
     *,
-    weight: list[float] | None = None,
+    weight: list[NonNegative] | None = None,
     ignore_index: int | None = None,
 ) -> Tensor:
     """The weighted mean of minus the log-probability that the network gives to the right class.
@@ -31,11 +31,12 @@ def nll(
         output: Log-probabilities, shape (n, classes, *spatial); the network ends in `log_softmax`.
         target: Class indices, shape (n, *spatial) or (n, 1, *spatial).
         total: Sums a tensor over all processes.
-        weight: One weight for each class; all alike if absent.
-        ignore_index: Class index that counts for nothing. A batch that holds nothing else has the loss 0.
+        weight: One weight for each class, not all of them 0; all alike if absent.
+        ignore_index: Class index that counts for nothing. A batch of nothing but that and classes of weight 0 has the
+            loss 0.
 
     Raises:
-        ConfigError: Target and output do not fit, or `weight` has another length than there are classes.
+        ConfigError: Target and output do not fit, or `weight` has another length than there are classes, or only zeros.
     """
     target = class_indices(output, target, "NLL")
     classes = output.shape[1]
@@ -44,7 +45,8 @@ def nll(
         target = target.to(output.device, non_blocking=True)
     weights = None if weight is None else _weights(tuple(weight), classes, output.dtype, output.device)
     ignored = -100 if ignore_index is None else ignore_index
-    fused = total is alone and ignore_index is None
+    certain = ignore_index is None and (weight is None or min(weight) >= torch.finfo(output.dtype).tiny)
+    fused = total is alone and certain  # torch's own mean is nan where nothing counts
     try:
         loss = F.nll_loss(output, target, weights, ignore_index=ignored, reduction="mean" if fused else "sum")
     except IndexError as error:  # torch's kernel looks at every index anyway, so the check costs nothing
@@ -57,7 +59,7 @@ def nll(
     counted = target != ignored
     mass = counted.to(output.dtype) if weights is None else weights[target.where(counted, 0)] * counted
     sums = total(torch.stack([loss, mass.sum()]))
-    return sums[0] / sums[1].clamp_min(torch.finfo(sums.dtype).tiny)  # type: ignore[no-any-return]
+    return sums[0] / sums[1].where(sums[1] > 0, 1)  # type: ignore[no-any-return]
 
 
 @functools.lru_cache(maxsize=8)
@@ -72,4 +74,7 @@ def _weights(weight: tuple[float, ...], classes: int, dtype: torch.dtype, device
             )
         )
     with torch.inference_mode(False):  # the cache outlives the evaluation that may have filled it
-        return torch.tensor(weight, dtype=dtype, device=device)
+        weights = torch.tensor(weight, dtype=dtype)
+        if not weights.any():
+            raise ConfigError(Problem("loss.weight", "has only zeros; give a class that counts a weight above 0"))
+        return weights.to(device)

@@ -13,13 +13,17 @@ from torch import Tensor
 
 from rmldnn.errors import ConfigError, Problem
 
+_BESIDE = 1e-3
+"""How far from an integer a class index may lie: 255 / 255 / 0.003921568 is 255.00003."""
+
 
 def class_indices(output: Tensor, target: Tensor, loss: str) -> Tensor:
     """Class indices, int64 of shape (n, *spatial), where `target` still lies.
 
     Args:
         output: Network output, shape (n, classes, *spatial).
-        target: Class indices (n, *spatial), or with one channel (n, 1, *spatial), of any type that holds integers.
+        target: Class indices (n, *spatial), or with one channel (n, 1, *spatial), of any type. Numbers that lie beside
+            an integer, as pixels do after `normalize` by 1/255, are that integer.
         loss: Name of the loss, for messages.
 
     Raises:
@@ -31,14 +35,18 @@ def class_indices(output: Tensor, target: Tensor, loss: str) -> Tensor:
         raise mismatch(output, target, loss, f"class indices of shape {_shape(output.shape[:1] + output.shape[2:])}")
     if target.dtype is torch.int64:
         return target
-    indices = target.long()
-    if target.is_floating_point() and not target.is_cuda and not torch.equal(indices.to(target.dtype), target):
+    if not target.is_floating_point():
+        return target.long()
+    nearest = target.round()
+    if not target.is_cuda and not torch.allclose(target, nearest, rtol=0, atol=_BESIDE):
+        fraction = target[~torch.isclose(target, nearest, rtol=0, atol=_BESIDE)][0]
         raise _wrong(
-            f"{loss} takes class indices 0, 1, 2, ..., but the target holds fractions such as "
-            f"{target[indices != target][0]:.4g}; leave out `normalize` and interpolation on the target "
-            "(`target_is_mask`), or take a loss for continuous targets (MSE, BCE)"
+            f"{loss} takes class indices 0, 1, 2, ..., but the target holds fractions such as {fraction:.4g}; masks "
+            "are read as pixel / 255: get the pixels' values back by "
+            '`"target_transforms": [{"normalize": {"std": 0.003921568}}]` in `data`, keep geometric transforms from '
+            'blending them by `"target_is_mask": true`, or take a loss for continuous targets (MSE, BCE)'
         )
-    return indices
+    return nearest.long()
 
 
 def check_range(target: Tensor, classes: int, loss: str, ignore_index: int | None = None) -> None:

@@ -16,6 +16,7 @@ A class that is neither in a sample's target nor in its prediction has the Dice 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -46,7 +47,8 @@ class Accuracy:
 
     Args:
         ignore_index: Class index in targets that counts for nothing.
-        threshold: Output above which a yes-or-no output means yes: 0.5 for probabilities, 0 for logits.
+        threshold: Output above which a yes-or-no output means yes: 0.5 for probabilities, 0 for logits, log 0.5 for
+            log-probabilities.
     """
 
     ignore_index: int | None = None
@@ -70,6 +72,8 @@ class Accuracy:
             target = target > 0.5 if self.ignore_index is None else target
         else:
             predicted, classes = output.argmax(1), channels
+        if target.is_floating_point():
+            target = target.round()
         target = target.long()
         counted = torch.ones_like(target, dtype=torch.bool)
         if self.ignore_index is not None:
@@ -109,8 +113,10 @@ def accuracy_for(loss: Callable[..., Any]) -> Accuracy | None:
     name = getattr(getattr(loss, "func", loss), "component_name", "")
     if name not in ("NLL", "BCE"):
         return None
-    logits = settings.get("source") in ("linear", "none")
-    return Accuracy(settings.get("ignore_index"), threshold=0.0 if logits else 0.5)
+    return Accuracy(settings.get("ignore_index"), _THRESHOLDS.get(settings.get("source", ""), 0.5))
+
+
+_THRESHOLDS = {"linear": 0.0, "none": 0.0, "log_softmax": math.log(0.5)}
 
 
 def _pair(right: Tensor, counted: Tensor) -> Tensor:

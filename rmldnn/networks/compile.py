@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import keyword
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -119,7 +120,7 @@ class _Builder:
 
     def _must_exist(self, ref: Ref, path: str) -> None:
         """Notes that a layer has no such output."""
-        if ref.tensor > 0:
+        if ref.tensor != 0:
             self._problems.append(
                 Problem(
                     path,
@@ -151,13 +152,15 @@ class _Builder:
         """The layer, built at its first call and shared by the others."""
         name, shapes = call.node.name, [self._shapes[source] for source in call.sources]
         if name in self._layers:
-            first, layer = self._layers[name]
+            first, shared = self._layers[name]
             if first != shapes:
                 listed = " and ".join(size(shape) for shape in (*first, *shapes))
                 raise NetworkError(f"is shared by inputs of {listed}; give it inputs of one shape")
-            return layer
+            return shared
         entry, function = layers.find(call.node.class_name), _function(call.node.class_name)
-        layer = function(shapes, **keys) if entry is not None and entry.merges else function(*shapes, **keys)
+        layer: Layer = function(shapes, **keys) if entry is not None and entry.merges else function(*shapes, **keys)
+        if math.prod(extent or 1 for extent in layer.shape) >= 2**63:
+            raise NetworkError(f"its result of {size(layer.shape)} is larger than any tensor can be; make it smaller")
         if call.node.config.get("trainable", True) is False:
             for step in layer.steps:
                 if isinstance(step, nn.Module):
@@ -217,13 +220,25 @@ def _name_fault(name: str, modules: Mapping[str, nn.Module]) -> str:
         return "a name must not begin or end with a dot, nor have two in a row; change `name`"
     if word := next((part for part in parts if keyword.iskeyword(part)), None):
         return f"Python keeps the word `{word}` for itself; change `name`"
-    if hasattr(Network, first) or first == "training":
+    if character := next((character for character in '"\\' if character in name), None):
+        return f"torch cannot write the character {character} into code; change `name`"
+    if first in _kept():
         return f"torch keeps the name `{first}` for itself; change `name`"
     for depth in range(1, len(parts)):
         outer = ".".join(parts[:depth])
-        if hasattr(modules.get(outer), parts[depth]):
+        if hasattr(modules.get(outer, _EMPTY), parts[depth]):
             return f"layer `{outer}` has a `{parts[depth]}` of its own; change `name`"
     return ""
+
+
+@functools.cache
+def _kept() -> frozenset[str]:
+    """What torch writes into every network, and `self`."""
+    return frozenset({"self", *dir(Network), *vars(fx.GraphModule({}, fx.Graph()))})
+
+
+_EMPTY = nn.Module()
+"""What torch puts between the dots of a name where no layer is."""
 
 
 def _within(node: Node, problem: Problem, place: str) -> Problem:

@@ -31,7 +31,8 @@ def _no_penalty(value: Any) -> bool:
 def _float32(value: Any) -> bool:
     """Null, a type of 32 bits or more, or Keras 3's policy of that name."""
     if isinstance(value, Mapping):
-        value = (value.get("config") or {}).get("name")
+        config = value.get("config") or {}
+        value = config.get("name") if isinstance(config, Mapping) else config
     return value in (None, "float32", "float64", "int32", "int64")
 
 

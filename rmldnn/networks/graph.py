@@ -9,7 +9,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
-from rmldnn.component import near_miss
+from rmldnn.component import near_miss, show
 from rmldnn.errors import Problem
 from rmldnn.networks import layers
 
@@ -116,10 +116,18 @@ def _faults(graph: Graph) -> Iterator[tuple[str, str]]:
     for node in graph.nodes:
         for message in _node_faults(node, uses):
             yield str(node), message
+    entries = [Ref(node.name) for node in graph.nodes if node.class_name == "InputLayer"]
     for role, refs in (("input", graph.inputs), ("output", graph.outputs)):
         for ref in refs:
             if ref.layer not in uses:
                 yield f"{role}_layers", f"the network's {role} `{ref.layer}` is no layer{near_miss(ref.layer, names)}"
+            elif role == "output" and not 0 <= ref.call < uses[ref.layer]:
+                yield "output_layers", _no_call(ref, uses)
+            elif role == "input" and ref not in entries:
+                yield "input_layers", f"{show(list(ref))} is no input; list the `InputLayer`s, each as [name, 0, 0]"
+    for ref, count in Counter(graph.inputs).items():
+        if count > 1:
+            yield "input_layers", f"lists `{ref.layer}` {count} times; list each input once"
     for node in graph.nodes:
         if node.class_name == "InputLayer" and Ref(node.name) not in graph.inputs:
             yield str(node), "is not listed in `input_layers`; add it there"
@@ -128,6 +136,9 @@ def _faults(graph: Graph) -> Iterator[tuple[str, str]]:
     except CycleError as error:
         circle = [name for name, _ in error.args[1]]
         yield circle[0], f"layers feed each other in a circle: {' -> '.join(circle)}; change `inbound_nodes` of one"
+    else:
+        if not graph.outputs:
+            yield "output_layers", "names no layer; list the network's outputs, each as [name, 0, 0]"
 
 
 def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
@@ -138,8 +149,8 @@ def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
         for ref in sources:
             if ref.layer not in uses:
                 yield f"its input `{ref.layer}` is no layer of this network{near_miss(ref.layer, uses)}"
-            elif ref.call >= uses[ref.layer]:
-                yield f"takes the result of call {ref.call} of `{ref.layer}`, which has only {uses[ref.layer]}"
+            elif not 0 <= ref.call < uses[ref.layer]:
+                yield _no_call(ref, uses)
         if not sources and not (node.class_name == "InputLayer" and input_shape(node.config)):
             yield (
                 "no input shape; give the first layer `batch_input_shape`, such as [null, 28, 28, 1] "
@@ -147,6 +158,10 @@ def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
             )
         if entry is not None and not entry.merges and len(sources) > 1:
             yield f"takes one input, got {len(sources)} ({_listed(sources)}); join them first with a merge layer"
+
+
+def _no_call(ref: Ref, uses: Mapping[str, int]) -> str:
+    return f"takes the result of call {ref.call} of `{ref.layer}`, which has only {uses[ref.layer]}; calls count from 0"
 
 
 def _listed(refs: Sequence[Ref]) -> str:

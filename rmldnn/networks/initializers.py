@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from torch import Generator, Tensor, nn
-from torch.nn.utils import skip_init
 
 from rmldnn.component import Form, component, form, near_miss, show
-from rmldnn.errors import NetworkError
+from rmldnn.errors import NetworkError, Problem
 from rmldnn.types import NonNegative, Positive
 
 BEYOND_CLIPPING = 0.87962566103423978
@@ -38,9 +37,7 @@ def fans(weight: Tensor) -> Fans:
     return Fans(weight.shape[1] * window, weight.shape[0] * window)
 
 
-def initialized(
-    kind: Callable[..., nn.Module], *arguments: Any, **initial: str | Mapping[str, Any] | None
-) -> nn.Module:
+def initialized(kind: type[nn.Module], *arguments: Any, **initial: str | Mapping[str, Any] | None) -> nn.Module:
     """A new module whose parameters have the initial values that a file asks for.
 
     Args:
@@ -48,9 +45,18 @@ def initialized(
         arguments: What it is made with.
         initial: By the name of a parameter its initializer as the file writes it: a name, an object of `class_name`
             and `config`, or null for what torch does. Parameters that the module lacks are passed over.
+
+    Raises:
+        NetworkError: An initializer is wrong, or the parameters do not fit into memory.
     """
     fills = {name: find(choice, name) for name, choice in initial.items() if choice is not None}
-    module: nn.Module = skip_init(kind, *arguments)  # type: ignore[no-untyped-call]
+    try:
+        module = _blank(kind)(*arguments)
+    except (RuntimeError, MemoryError):
+        raise NetworkError(
+            f"its {_number(kind, arguments)} parameters do not fit into memory; make the layer smaller"
+        ) from None
+    module.__class__ = kind
     parameters = dict(module.named_parameters(recurse=False))
     if parameters.keys() - fills.keys():
         module.reset_parameters()  # type: ignore[operator]
@@ -58,6 +64,20 @@ def initialized(
         if name in fills:
             fills[name](parameter)
     return module
+
+
+def _blank(kind: type[nn.Module]) -> type[nn.Module]:
+    """The class with parameters that nobody has filled yet; `torch.nn.utils.skip_init` would load a compiler first."""
+    return type(kind.__name__, (kind,), {"reset_parameters": lambda _: None})
+
+
+def _number(kind: type[nn.Module], arguments: tuple[Any, ...]) -> str:
+    """How many parameters a module has that is too large to be made."""
+    try:
+        sizes = [parameter.numel() for parameter in _blank(kind)(*arguments, device="meta").parameters()]
+    except RuntimeError:
+        return f"more than {2**60:,}"
+    return f"{sum(sizes):,}"
 
 
 def find(choice: str | Mapping[str, Any], place: str) -> Callable[[Tensor], None]:
@@ -82,14 +102,20 @@ def find(choice: str | Mapping[str, Any], place: str) -> Callable[[Tensor], None
     function = initializer
     # what Keras writes besides: the type of the weights, and axes that only other layouts of a kernel need
     values = {key: value for key, value in config.items() if key not in ("dtype", "seed", *_unset(config))}
-    problems = list(_form(function).check(values, f"initializer of its {place}"))
+    path, seed = f"initializer of its {place}", config.get("seed")
+    problems = list(_form(function).check(values, path))
+    if isinstance(seed, int) and not -(2**63) <= seed < 2**64:
+        problems.append(Problem(f"{path}.seed", f"must fit into 64 bits, got {show(seed)}"))
     if problems:
         raise NetworkError(problems)
-    seed = config.get("seed")
 
     def fill(tensor: Tensor) -> None:
         generator = Generator(tensor.device).manual_seed(seed) if isinstance(seed, int) else None
-        function(tensor.data, fans(tensor), generator, **values)
+        try:
+            function(tensor.data, fans(tensor), generator, **values)
+        except (RuntimeError, OverflowError) as error:  # numbers that are no 32-bit floats
+            reason = str(error).partition("\n")[0]
+            raise NetworkError(Problem(path, f"{show(values)} cannot be drawn: {reason}; change them")) from None
 
     return fill
 
@@ -202,6 +228,8 @@ def random_uniform(
     weight: Tensor, _: Fans, generator: Generator | None = None, *, minval: float = -0.05, maxval: float = 0.05
 ) -> None:
     """Uniform values."""
+    if minval > maxval:
+        raise NetworkError(f"`minval` {minval} of `RandomUniform` is above `maxval` {maxval}; swap them")
     nn.init.uniform_(weight, minval, maxval, generator=generator)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
 import torch
 from torch import Tensor
 
-from rmldnn.output.places import writing
+from rmldnn.output.places import saving, writing
 from rmldnn.steps import EvalEnd, Step, TrainEnd, TrainStep
 
 _HOLD = 1.0
@@ -19,7 +19,7 @@ _COLUMNS = "# time epoch_fraction epoch batch loss grad_norm\n"
 
 
 class Outfile:
-    """Writes the history of a run, overwriting an older one.
+    """Writes the history of a run, overwriting an older one as soon as there is a step to write.
 
     The training file has the columns `time epoch_fraction epoch batch loss grad_norm`: seconds since training began,
     epochs done, the position in the run, and the loss and gradient norm of that batch. A line of the test file reads
@@ -38,21 +38,28 @@ class Outfile:
 
     def __init__(self, path: str, *, train: bool = True, test: bool = True) -> None:
         stem = path.removesuffix(".txt")
-        self._train = (
-            _create(f"{stem}_train.txt", "# time epoch_fraction epoch batch loss grad_norm\n") if train else None
-        )
-        self._test = _create(f"{stem}_test.txt") if test else None
+        self._train = _Rows(f"{stem}_train.txt", _COLUMNS) if train else None
+        self._test = _Rows(f"{stem}_test.txt") if test else None
         self._held: list[tuple[float, TrainStep]] = []
+        self._begun = False
         self._began = self._written = 0.0
 
     @property
     def outputs(self) -> list[tuple[str, str]]:
         """What was written, and its path."""
         files = (("Training history", self._train), ("Test history", self._test))
-        return [(name, file.name) for name, file in files if file]
+        return [(name, file.path) for name, file in files if file]
 
     def consume(self, step: Step) -> None:
-        """Keeps or writes what the files tell of a step."""
+        """Keeps or writes what the files tell of a step.
+
+        Raises:
+            RmldnnError: A file cannot be written.
+        """
+        if not self._begun:
+            self._begun = True
+            for file in filter(None, (self._train, self._test)):
+                file.begin()
         match step:
             case TrainStep():
                 now = time.perf_counter()
@@ -64,10 +71,13 @@ class Outfile:
                 self._write_held()
             case EvalEnd() if self._test:
                 self._test.write(_test_line(step))
-                self._test.flush()
 
     def close(self) -> None:
-        """Writes the rows that were held back, and closes the files."""
+        """Writes the rows that were held back, and closes the files.
+
+        Raises:
+            RmldnnError: A file cannot be written.
+        """
         try:
             self._write_held()
         finally:
@@ -80,22 +90,67 @@ class Outfile:
         if self._train and held:
             losses = _numbers([step.loss for _, step in held])
             norms = _numbers([step.grad_norm for _, step in held])
-            self._train.writelines(
+            rows = (
                 f"{seconds:.6f} {step.epoch - 1 + step.batch / step.num_batches:.6f} {step.epoch} {step.batch} "
                 f"{loss:.6g} {norm:.6g}\n"
                 for (seconds, step), loss, norm in zip(held, losses, norms, strict=True)
             )
-            self._train.flush()
+            self._train.write("".join(rows))
         self._written = time.perf_counter()
 
 
-def _create(path: str, head: str = "") -> TextIO:
-    with writing(path, key="outfile"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = Path(path).open("w", encoding="ascii")  # noqa: SIM115 - open as long as the run
-        file.write(head)
-        file.flush()
-        return file
+class _Rows:
+    """A text file that holds whole rows only, even on a full disk.
+
+    Args:
+        path: The file; folders are made.
+        head: Its first row.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+
+    def __init__(self, path: str, head: str = "") -> None:
+        self.path = path
+        with writing(path, key="outfile"):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+            self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - open as long as the run
+        self._head = head
+
+    def begin(self) -> None:
+        """Forgets what an earlier run wrote.
+
+        Raises:
+            RmldnnError: The file cannot be written.
+        """
+        with saving(self.path):
+            self._file.truncate(0)
+            self._append(self._head)
+
+    def write(self, rows: str) -> None:
+        """Writes rows, each with its line end.
+
+        Raises:
+            RmldnnError: They do not all fit; those that do are written.
+        """
+        with saving(self.path):
+            self._append(rows)
+
+    def close(self) -> None:
+        """Closes the file."""
+        with saving(self.path):
+            self._file.close()
+
+    def _append(self, rows: str) -> None:
+        data, start, done = rows.encode("ascii"), self._file.tell(), 0
+        try:
+            while done < len(data):
+                done += self._file.write(data[done:])
+        except OSError:
+            with suppress(OSError):  # the failure to write is the one to tell
+                self._file.truncate(self._file.seek(start + data.rfind(b"\n", 0, done) + 1))
+            raise
 
 
 def _numbers(scalars: list[Tensor]) -> list[float]:

@@ -32,7 +32,7 @@ def predictions(
         ConfigError: The folder cannot be made or written to.
     """
     if test_output_path is not None:
-        with writing(test_output_path, key="test_output_path"):
+        with writing(test_output_path, key="data.test_output_path"):
             FilePath(test_output_path).mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=test_output_path).close()
     return Predictions(test_output_path, half=hdf5_precision == "half")
@@ -68,6 +68,7 @@ class Predictions:
 
         Raises:
             DataError: Two samples have the same name, or a sample has none.
+            RmldnnError: The file cannot be written.
         """
         match step:
             case EvalStep() if self._folder is not None and step.predictions is not None and step.names:

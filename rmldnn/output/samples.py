@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import h5py
 from h5py import h5d, h5g, h5p, h5s, h5t
 
 from rmldnn.errors import DataError
+from rmldnn.output.places import saving
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +26,9 @@ class SampleFile:
     Args:
         path: Where the file will be.
         half: Whether to store 16-bit floats instead of 32-bit ones.
+
+    Raises:
+        RmldnnError: The file cannot be made.
     """
 
     def __init__(self, path: Path, *, half: bool) -> None:
@@ -31,7 +36,9 @@ class SampleFile:
         self._half = half
         self._type = h5t.IEEE_F16LE if half else h5t.IEEE_F32LE
         self._part = path.with_name(f".{path.name}.part")
-        self._file = h5py.File(self._part, "w", libver="earliest")
+        with saving(str(path)):
+            self._disk = _Disk(self._part, "w+")
+        self._file = h5py.File(self._disk, "w", libver="earliest")
         self._groups: dict[tuple[bytes, ...], Any] = {(): self._file.id}
         self._utf8 = h5p.create(h5p.LINK_CREATE)
         self._utf8.set_char_encoding(h5t.CSET_UTF8)
@@ -45,6 +52,7 @@ class SampleFile:
 
         Raises:
             DataError: A name is empty or taken.
+            RmldnnError: The file cannot be written.
         """
         output = predictions.detach()
         arrays = (output.half() if self._half else output.float()).cpu().contiguous().numpy()
@@ -58,16 +66,28 @@ class SampleFile:
                 message = f"`{name}`: another test sample has the same place in `{self.path}`; rename one of the two"
                 raise DataError(message) from error
             dataset.write(h5s.ALL, h5s.ALL, array)
+            if self._disk.failure:
+                break
+        with saving(str(self.path)):
+            self._disk.check()
 
     def complete(self) -> None:
-        """Closes the file and gives it its name."""
+        """Closes the file and gives it its name.
+
+        Raises:
+            RmldnnError: The file cannot be written.
+        """
         self._file.close()
-        self._part.replace(self.path)
+        with saving(str(self.path)):
+            self._disk.close()
+            self._disk.check()
+            self._part.replace(self.path)
 
     def discard(self) -> None:
         """Removes the file."""
         try:
             self._file.close()
+            self._disk.close()
         finally:
             self._part.unlink(missing_ok=True)
 
@@ -76,6 +96,35 @@ class SampleFile:
             *parents, leaf = folders
             self._groups[folders] = h5g.create(self._group(tuple(parents)), leaf, lcpl=self._utf8)
         return self._groups[folders]
+
+
+class _Disk(io.FileIO):
+    """A file that keeps its failure until it is asked: HDF5 crashes when it closes a file that it could not write."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Writes all of the data, or nothing more after a failure."""
+        rest = memoryview(data)
+        try:
+            while rest.nbytes and not self.failure:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.failure = error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Sets the size."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raises the first failure, if there was one."""
+        if self.failure:
+            raise self.failure
 
 
 def _parts(name: str) -> list[bytes]:

@@ -133,3 +133,23 @@ def test_yaml_aliases_that_multiply_are_stopped():
 def test_place_of_a_location_without_line_is_that_of_its_parent():
     document = Document("c.json", lines={(): 1, ("a",): 4})
     assert document.place(("a", "b", 0)) == "c.json:4"
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "9" * 400])
+def test_a_number_too_large_is_refused(number):
+    assert "is too large a number" in fault(f'{{"a": {number}}}')
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("010", 10), ("1:30", "1:30"), ("-3", -3), ("~", None), ("'5'", "5"), ("", None), ("yes", "yes")],
+)
+def test_yaml_scalars_as_people_mean_them(text, value):
+    assert read_text(f"a: {text}\n", "c.yaml").value == {"a": value}
+
+
+@pytest.mark.parametrize(
+    "text", ["!!bool x", '!!int ""', "!!timestamp x", "!!python/name:os.system x", "\x00", "[" * 5000]
+)
+def test_yaml_tricks_are_refused(text):
+    assert fault(f"a: {text}\n", "c.yaml").startswith("c.yaml")

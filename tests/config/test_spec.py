@@ -58,3 +58,13 @@ def test_a_file_that_is_no_configuration(write, text, message):
     with pytest.raises(ConfigError, match="config.json:1") as caught:
         spec.load(write(text))
     assert message in str(caught.value)
+
+
+def test_lenient_leaves_the_good_key_that_an_unknown_one_resembles(write, classifier):
+    classifier["optimizer.learning_rate"] = 0.5
+    classifier["data"]["transforms[0]"] = 1
+    loaded = spec.load(write(classifier), lenient=True)
+    assert loaded.values["optimizer"]["learning_rate"] == 0.1
+    assert loaded.values["data"]["transforms"] == classifier["data"]["transforms"]
+    assert "optimizer.learning_rate" not in loaded.values
+    assert "transforms[0]" not in loaded.values["data"]

@@ -9,7 +9,8 @@ def compose(write, classifier):
     """Composes the classifier's file with changes of the command line."""
 
     def compose_with(*overrides, content=None):
-        return translate.compose(spec.load(write(content or classifier)), overrides)
+        composed = translate.compose(spec.load(write(content or classifier)), overrides)
+        return composed.values, composed.notices
 
     return compose_with
 
@@ -179,4 +180,26 @@ def test_yaml_and_json_compose_to_the_same(write, compose, classifier):
     import yaml
 
     path = write(yaml.safe_dump({"neural_network": classifier}), "config.yaml")
-    assert translate.compose(spec.load(path))[0] == compose()[0]
+    assert translate.compose(spec.load(path)).values == compose()[0]
+
+
+def test_three_question_marks_are_text(compose, classifier):
+    classifier["outfile"] = "???"
+    assert compose()[0]["outfile"] == "???"
+
+
+def test_a_value_with_signs_of_the_grammar_is_text_as_a_whole(compose):
+    assert compose("outfile=./täglich (1) & so/it's.txt")[0]["outfile"] == "./täglich (1) & so/it's.txt"
+
+
+def test_single_layers_cannot_be_changed(compose):
+    assert "single layers cannot be changed here" in faults(compose, "layers.0.config.units=5")[0]
+
+
+def test_a_list_as_json_writes_it(compose):
+    config, _ = compose('data.transforms=[{"resize":[40,40]},{"normalize":{"mean":0.5}}]')
+    assert config["data"]["transforms"] == [{"resize": [40, 40]}, {"normalize": {"mean": 0.5}}]
+
+
+def test_values_may_hold_any_word(compose):
+    assert compose("data.input_path=my_target_pics")[0]["data"]["input_path"] == "my_target_pics"

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from rmldnn.data.discovery import discover
@@ -62,3 +64,23 @@ def test_a_file_of_another_kind_is_named_with_its_key(tmp_path):
     create(tmp_path, "notes.txt")
     with pytest.raises(DataError, match=r"data\.input_path: `.*notes\.txt` is not a file of images"):
         found(tmp_path / "notes.txt")
+
+
+def test_pipes_are_passed_over(tmp_path):
+    create(tmp_path, "a.png")
+    os.mkfifo(tmp_path / "b.png")
+    (tmp_path / "c.png").symlink_to(tmp_path / "b.png")
+    assert found(tmp_path)[1] == ["a.png"]
+
+
+def test_links_to_files_are_taken_dead_or_alive(tmp_path):
+    create(tmp_path, "real.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
+    (tmp_path / "dead.png").symlink_to(tmp_path / "nowhere")  # an error when it is read
+    assert found(tmp_path)[1] == ["dead.png", "link.png", "real.png"]
+
+
+def test_a_single_pipe_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"data\.input_path: `.*a\.png` is neither a file nor a folder"):
+        found(tmp_path / "a.png")

@@ -10,6 +10,7 @@ from rmldnn.data.loader import SMALL_BYTES, Loader, automatic_workers
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transform import Part
+from rmldnn.errors import DataError
 
 counts = st.integers(1, 60)
 batch_sizes = st.integers(1, 25)
@@ -101,3 +102,12 @@ def test_small_sets_are_read_without_workers():
 def test_processes_of_a_machine_share_its_cores(monkeypatch, cores, local_world, workers):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
     assert automatic_workers(Encoded(SMALL_BYTES + 1), local_world) == workers
+
+
+def test_sizes_are_compared_with_that_of_the_first_sample_of_the_set(pictures):
+    sizes = [(4, 6, 3), (5, 7, 3), (5, 7, 3)]
+    source = pictures(*[np.zeros(size, np.uint8) for size in sizes])
+    loader = Loader(Dataset(Pipeline(source, Part("input"))), 3, rank=1, world=2)
+    loader.sample()
+    with pytest.raises(DataError, match=r"0 is 6 x 4, 1 is 7 x 5"):
+        list(loader.epoch(1))

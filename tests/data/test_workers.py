@@ -99,3 +99,28 @@ def read_for_ever(digits, signal_ready):
     next(batches)
     os.write(signal_ready, b".")
     time.sleep(600)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("preload", [False, True])
+@pytest.mark.parametrize("side", ["inputs", "targets"])
+def test_pictures_whose_size_differs_between_batches_are_an_error_that_names_two(
+    tmp_path, write, num_workers, preload, side
+):
+    for index in range(5):
+        for folder in ("inputs", "targets"):
+            write(tmp_path / folder / f"{index}.png", width=8 if (folder, index) == (side, 3) else 6)
+    opened = data(
+        images,
+        images,
+        test_input_path=str(tmp_path / "inputs"),
+        test_target_path=str(tmp_path / "targets"),
+        test_batch_size=1,
+        preload=preload,
+        num_workers=num_workers,
+    )
+    batches = opened.loader("test")
+    batches.sample()
+    message = rf'{side}/0\.png is 6 x 4, .*{side}/3\.png is 8 x 4 .*"resize": \[6, 4\]'
+    with pytest.raises(DataError, match=message):
+        list(batches.epoch(1))

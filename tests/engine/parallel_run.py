@@ -12,7 +12,7 @@ from small_run import Slices, classifier, digits
 
 from rmldnn.engine.checkpoint import checkpoints
 from rmldnn.engine.interface import open_engine
-from rmldnn.engine.loop import fit, predict
+from rmldnn.engine.loop import evaluate, fit
 from rmldnn.losses.nll import nll
 from rmldnn.optimizers.adam import adam
 from rmldnn.steps import EvalEnd, EvalStep, TrainEnd, TrainStep
@@ -55,11 +55,12 @@ def main(folder, end_of_rank_1=""):
             if saver is not None:
                 saver.consume(step)
                 steps.append(seen(step))
-        names = [name for step in predict(engine, task, network, loader) for name in getattr(step, "names", ())]
-        engine.barrier()
+        evaluation = evaluate(engine, task, network, loader, want_predictions=True)
+        names = [name for step in evaluation for name in getattr(step, "names", ())]
         if engine.rank == 0:
             result = {
                 "world": engine.world,
+                "local_world": engine.local_world,
                 "devices": list(engine.devices),
                 "threads": torch.get_num_threads(),
                 "deepspeed": "deepspeed" in sys.modules,

@@ -1,6 +1,8 @@
+import contextlib
 import os
 import subprocess
 import sys
+from random import Random
 
 import pytest
 import torch
@@ -43,8 +45,8 @@ def test_content(tmp_path):
     assert "dense_1.weight" in content["model"]
 
 
-@pytest.mark.parametrize(("interval", "names"), [(1, "1234"), (2, "24"), (3, "3"), (5, "")])
-def test_saved_every_interval(tmp_path, interval, names):
+@pytest.mark.parametrize(("interval", "names"), [(1, "1234"), (2, "24"), (3, "34"), (5, "4")])
+def test_saved_every_interval_and_at_the_end(tmp_path, interval, names):
     consume = checkpoints(save=str(tmp_path / "deep" / "down"), interval=interval).saver(network()).consume
     for epoch in range(1, 5):
         consume(TrainEnd(epoch, 4, torch.tensor(0.0), 0.0, 0.1))
@@ -201,6 +203,16 @@ def future(path):
     torch.save({"model": network().state_dict(), "format": 99, "rmldnn": "9.0"}, path)
 
 
+def holding(model, **more):
+    """Spoils a checkpoint by a torch file of other content."""
+    return lambda path: torch.save({"model": model, **more}, path)
+
+
+def quantised(path):
+    with pytest.warns(UserWarning, match="deprecated"):
+        torch.save({"dense_1.weight": torch.quantize_per_tensor(torch.ones(3, 4), 0.1, 0, torch.qint8)}, path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -212,6 +224,13 @@ def future(path):
         (folder, "it is a folder"),
         (no_weights, "holds no network's weights"),
         (future, "has checkpoint format 99, and this version of rmldnn reads 1; it was written by rmldnn 9.0"),
+        (holding({0: torch.ones(3)}), "holds no network's weights"),
+        (holding({"dense_1.bias": torch.ones(3).to_sparse()}), "holds no network's weights"),
+        (holding({"dense_1.bias": torch.ones(3, device="meta")}), "holds no network's weights"),
+        (holding({"dense_1.bias": torch.ones(3, dtype=torch.complex64)}), "holds no network's weights"),
+        (quantised, "holds no network's weights"),
+        (holding({"dense_1.bias": torch.ones(3)}, format=torch.ones(2)), "holds no network's weights"),
+        (holding({"\udc80": torch.ones(3)}), r"has the layers \\udc80"),
         (lambda path: path.unlink(), "there is no checkpoint file"),
     ],
 )
@@ -220,6 +239,20 @@ def test_file_that_is_no_checkpoint(tmp_path, spoil, message):
     spoil(path)
     with pytest.raises(CheckpointError, match=message):
         load(path, network())
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_damage_anywhere_is_reported_as_such(tmp_path, block):
+    whole = saved(tmp_path, network()).read_bytes()
+    random = Random(block)
+    for _ in range(25):
+        spoilt = bytearray(whole)
+        for _ in range(random.randint(1, 8)):
+            spoilt[random.randrange(len(spoilt))] = random.randrange(256)
+        path = tmp_path / "spoilt.pt"
+        path.write_bytes(spoilt)
+        with contextlib.suppress(CheckpointError):  # nothing else, and not every byte matters
+            load(path, network())
 
 
 def test_libtorch_archive_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from torch import nn
 
 from rmldnn.engine.interface import open_engine
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.loop import evaluate, fit, predict
+from rmldnn.engine.loop import evaluate, fit
 from rmldnn.engine.ranks import Ranks
 from rmldnn.losses.mse import mse
 from rmldnn.losses.nll import nll
@@ -97,7 +97,7 @@ def test_evaluation_is_epoch_1_of_1():
 
 def test_prediction_without_targets():
     network = classifier()
-    *steps, end = predict(LocalEngine(), Supervised(), network, Slices(INPUTS, None, 16))
+    *steps, end = evaluate(LocalEngine(), Supervised(), network, Slices(INPUTS, None, 16), want_predictions=True)
     assert {(step.loss, step.accuracy) for step in [*steps, end]} == {(None, None)}
     with torch.no_grad():
         torch.testing.assert_close(torch.cat([step.predictions for step in steps]), network(INPUTS))
@@ -161,7 +161,7 @@ def test_training_without_loss_is_refused():
 
 def test_one_process_runs_plain_torch():
     with open_engine(Ranks()) as engine:
-        assert (engine.rank, engine.world, type(engine)) == (0, 1, LocalEngine)
+        assert (engine.rank, engine.world, engine.local_world, type(engine)) == (0, 1, 1, LocalEngine)
 
 
 def test_importing_the_local_engine_does_not_import_deepspeed():

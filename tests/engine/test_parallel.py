@@ -117,6 +117,11 @@ def test_deepspeed_trains_and_compiles_nothing(parallel):
     assert sorted(path.name for path in folder.iterdir()) == ["model", "result.json"]
 
 
+def test_processes_of_this_machine_are_counted(single, parallel):
+    _, _, result = parallel
+    assert (single["local_world"], result["local_world"]) == (1, result["world"])
+
+
 def test_predictions_come_in_the_order_of_the_samples(parallel):
     _, _, result = parallel
     assert result["names"] == [f"sample_{index}" for index in range(33)]

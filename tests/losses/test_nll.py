@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rmldnn.errors import ConfigError
 from rmldnn.losses.nll import nll
+from rmldnn.losses.reduction import alone
 
 SETTINGS = [
     {},
@@ -95,10 +96,44 @@ def test_fractions_are_no_class_indices():
         nll(output, target.unsqueeze(1) + 0.5)
 
 
+def test_masks_read_as_fractions_of_255_and_scaled_back_are_class_indices():
+    output = torch.randn(1, 256, 256).log_softmax(1)
+    target = torch.arange(256).unsqueeze(0)
+    assert torch.equal(nll(output, target / 255 / 0.003921568), nll(output, target))
+
+
+def test_remedy_for_masks_that_were_not_scaled_back():
+    output, target = sample(4, (2, 2))
+    with pytest.raises(ConfigError, match=r'"target_transforms": \[\{"normalize": \{"std": 0.003921568\}\}\]'):
+        nll(output, (target + 1) / 255)
+
+
 def test_shapes_are_named():
     output, _ = sample(4, (8, 8))
     with pytest.raises(ConfigError, match=r"shape \(4, 8, 8\).*shape \(4, 3, 8, 8\).*shape \(4, 16, 16\)"):
         nll(output, torch.zeros(4, 16, 16, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("total", [alone, lambda sums: sums], ids=["one process", "several"])
+def test_batch_of_classes_without_weight_costs_nothing(total):
+    output, target = sample(4)
+    loss = nll(output.requires_grad_(), torch.full_like(target, 1), total, weight=[1.0, 0.0, 2.0])
+    loss.backward()
+    assert loss.item() == 0
+    assert not output.grad.any()
+
+
+@pytest.mark.parametrize("total", [alone, lambda sums: sums], ids=["one process", "several"])
+def test_tiny_weights_weigh_like_others(total):
+    output, target = sample(6)
+    expected = nll(output.float(), target)
+    assert nll(output.float(), target, total, weight=[1e-39] * 3).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("total", [alone, lambda sums: sums], ids=["one process", "several"])
+def test_weights_of_nothing_but_zeros(total):
+    with pytest.raises(ConfigError, match=r"loss.weight: has only zeros"):
+        nll(*sample(4), total, weight=[0.0, 0.0, 0.0])
 
 
 def test_weight_of_wrong_length():

@@ -1,3 +1,4 @@
+import math
 from functools import partial
 
 import pytest
@@ -84,6 +85,18 @@ def test_mask_with_a_channel_is_class_indices():
     assert accuracy(output, target.unsqueeze(1).float()) == accuracy(output, target)
 
 
+def test_class_indices_beside_integers_are_those_integers():
+    output = torch.rand(2, 3, 4, 4)
+    target = torch.randint(0, 3, (2, 4, 4))
+    assert accuracy(output, target - 1e-4) == accuracy(output, target)
+
+
+def test_log_probabilities_decide_like_probabilities():
+    probabilities, target = torch.rand(5, 3).softmax(1), torch.randint(0, 2, (5, 3)).float()
+    metric = accuracy_for(partial(bce, source="log_softmax"))
+    assert metric.value(metric.sums(probabilities.log(), target)).item() == accuracy(probabilities, target)
+
+
 @pytest.mark.parametrize(
     ("channels", "spatial", "dense"), [(3, (), False), (3, (4,), False), (1, (4,), True), (3, (4,), True)]
 )
@@ -106,6 +119,7 @@ def test_sums_of_parts_add_up(channels, spatial, dense, cut):
         (partial(nll, weight=None, ignore_index=3), Accuracy(ignore_index=3)),
         (partial(bce, source="sigmoid"), Accuracy()),
         (partial(bce, source="linear"), Accuracy(threshold=0.0)),
+        (partial(bce, source="log_softmax"), Accuracy(threshold=math.log(0.5))),
         (mse, None),
         (partial(mse), None),
     ],

@@ -49,9 +49,18 @@ def test_a_word_of_python_is_no_name_for_parameters():
     assert "Python keeps the word `is` for itself; change `name`" in message(conv("is"))
 
 
-@pytest.mark.parametrize("name", ["train", "graph", "training"])
+@pytest.mark.parametrize("name", ["train", "graph", "training", "self", "_modules", "_graph"])
 def test_names_that_torch_keeps_are_refused(name):
     assert f"torch keeps the name `{name}` for itself; change `name`" in message(conv(name))
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b"])
+def test_names_that_break_the_code_are_refused(name):
+    assert "torch cannot write the character" in message(conv(name))
+
+
+def test_a_part_of_a_dotted_name_must_not_be_torchs():
+    assert "layer `a` has a `training` of its own; change `name`" in message(conv("a.training"))
 
 
 def test_a_name_that_ends_in_a_dot_is_refused():
@@ -209,6 +218,28 @@ def test_all_layers_are_judged_at_once():
 def test_a_tensor_that_a_layer_does_not_give_is_refused():
     second = {**dense(), "inbound_nodes": [[["in", 0, 1, {}]]]}
     assert "output 1 of `in` does not exist" in message(second)
+
+
+def test_a_negative_tensor_is_refused():
+    second = {**dense(), "inbound_nodes": [[["in", 0, -1, {}]]]}
+    assert "output -1 of `in` does not exist" in message(second)
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"filters": 2**50}, f"conv (Conv2D): its {2**50 * 28:,} parameters do not fit into memory"),
+        ({"filters": 2**58}, "conv (Conv2D): its more than"),
+        ({"filters": 1e30}, "conv (Conv2D).filters: must be a positive integer, got 1e+30"),
+        ({"padding": 1e20}, "conv (Conv2D).padding: must be"),
+        ({"padding": 2**62}, "is larger than any tensor can be"),
+        ({"kernel_initializer": {"class_name": "HeNormal", "config": {"seed": 2**70}}}, "weight.seed: must fit into"),
+    ],
+)
+def test_huge_numbers_are_refused_with_layer_and_key(config, fault):
+    text = message(conv(**config))
+    assert text.startswith("conv (Conv2D)")
+    assert fault in text
 
 
 def test_sharing_between_shapes_is_refused():

@@ -22,3 +22,9 @@ def test_usual_values_are_harmless(key, value):
 def test_only_what_leaves_the_network_alone_may_be_ignored(key, mild):
     (problem,) = judge({key: "x"}, "conv")
     assert (problem.path, problem.mild) == (f"conv.{key}", mild)
+
+
+@pytest.mark.parametrize("config", [[1], "float16", 3])
+def test_an_odd_dtype_is_refused(config):
+    (problem,) = judge({"dtype": {"config": config}}, "conv")
+    assert problem.path == "conv.dtype"

@@ -1,6 +1,8 @@
 """Initial values have the spread that Keras gives them."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -109,6 +111,11 @@ def test_one_parameter_may_be_named_alone():
         ({"class_name": "RandomNormal", "config": {"stddev": -1}}, "must be a number at least 0, got -1"),
         ({"class_name": 3}, "must be a name or an object with one"),
         ({"class_name": "GlorotUniform", "config": {"input_axes": [0]}}, "unknown key"),
+        (
+            {"class_name": "GlorotUniform", "config": {"seed": 2**70}},
+            "initializer of its weight.seed: must fit into 64",
+        ),
+        ({"class_name": "VarianceScaling", "config": {"scale": math.inf}}, "initializer of its weight.scale: must be"),
     ],
 )
 def test_faults_are_named(choice, fault):
@@ -121,3 +128,37 @@ def test_faults_are_named(choice, fault):
 def test_matrices_do_not_fill_vectors(name):
     with pytest.raises(NetworkError):
         filled(name, (4,))
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "fault"),
+    [
+        ("RandomUniform", {"minval": 1, "maxval": -1}, "`minval` 1 of `RandomUniform` is above `maxval` -1; swap them"),
+        ("RandomUniform", {"maxval": 1e300}, 'initializer of its weight: {"maxval": 1e+300} cannot be drawn'),
+        ("VarianceScaling", {"scale": 10**400}, "initializer of its weight"),
+    ],
+)
+def test_values_that_cannot_be_drawn_are_refused(name, config, fault):
+    with pytest.raises(NetworkError) as caught:
+        filled({"class_name": name, "config": config})
+    assert fault in str(caught.value)
+
+
+def test_modules_too_large_for_memory_are_refused_with_their_size():
+    with pytest.raises(NetworkError) as caught:
+        initialized(nn.Linear, 2**25, 2**25, weight=None)
+    assert str(caught.value) == (f"its {2**50 + 2**25:,} parameters do not fit into memory; make the layer smaller")
+
+
+def test_modules_are_of_their_own_class():
+    assert type(initialized(nn.Linear, 2, 3)) is nn.Linear
+
+
+def test_building_loads_no_compiler():
+    code = (
+        "import sys, torch; from rmldnn.networks.initializers import initialized;"
+        "before = set(sys.modules); initialized(torch.nn.Conv2d, 1, 2, 3, weight='glorot_uniform', bias='zeros');"
+        "heavy = {'sympy', 'torch._dynamo', 'torch.fx.experimental.symbolic_shapes'};"
+        "sys.exit(bool(heavy & (set(sys.modules) - before)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

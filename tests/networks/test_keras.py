@@ -176,6 +176,14 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         ([INPUT, conv("a", "in", "in")], "a (Conv2D): takes one input, got 2 (`in`, `in`); join them first"),
         ([INPUT, merge("a", "in", "b"), conv("b", "a")], "layers feed each other in a circle: a -> b -> a"),
         ([INPUT, {**conv("a"), "inbound_nodes": [[["in", 1, 0, {}]]]}], "call 1 of `in`, which has only 1"),
+        ([INPUT, {**conv("a"), "inbound_nodes": [[["in", -1, 0, {}]]]}], "call -1 of `in`, which has only 1"),
+        ([INPUT, {"class_name": "Add", "config": {"class_name": "__tuple__"}}], "`config` must be an object"),
+        ([INPUT, conv(["a"])], 'layers[1]: `name` must be a text, got ["a"]'),
+        ([INPUT, conv({"a": 1})], 'layers[1]: `name` must be a text, got {"a": 1}'),
+        ([INPUT, conv("a\nb")], r"layers[1]: `name` 'a\nb' holds a character that cannot be printed; change it"),
+        ([INPUT, conv("\ud800")], r"layers[1]: `name` '\ud800' holds a character that cannot be printed; change it"),
+        ("", "`layers` is empty; give the path of a Keras JSON file"),
+        ("a\0b", "cannot be read"),
     ],
 )
 def test_a_fault_is_named_with_its_remedy(layers, fault):
@@ -198,3 +206,43 @@ def test_all_faults_are_reported_at_once(tmp_path):
     layers = [INPUT, conv("a", "x"), conv("b", "y")]
     file.write_text(json.dumps({"class_name": "Model", "config": {"layers": layers}}))
     assert [text.split(" ")[0] for text in messages(str(file))] == [f"{file}:"] * 2
+
+
+@pytest.mark.parametrize("name", [[], {}, "", None])
+def test_an_empty_name_is_none(name):
+    assert names(read([INPUT, conv(name)])) == ["in", "conv2d"]
+
+
+@pytest.mark.parametrize("config", [{}, {"keras_history": "a"}, {"keras_history": ["in", 0]}, 3])
+def test_a_keras_history_of_another_shape_is_refused(config):
+    tensor = {"class_name": "__keras_tensor__", "config": config}
+    layer = {**conv("a"), "inbound_nodes": [{"args": [tensor], "kwargs": {}}]}
+    assert message([INPUT, layer]).startswith("a (Conv2D): `keras_history` of its input must be [layer, call, tensor]")
+
+
+def test_a_keras_tensor_without_config_is_refused():
+    layer = {**conv("a"), "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__"}]}]}
+    assert "`keras_history` of its input must be [layer, call, tensor]" in message([INPUT, layer])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("output_layers", [["a", 5, 0]], "output_layers: takes the result of call 5 of `a`, which has only 1"),
+        ("output_layers", [["a", -1, 0]], "output_layers: takes the result of call -1 of `a`, which has only 1"),
+        ("output_layers", 5, "output_layers: names no layer; list the network's outputs"),
+        ("input_layers", [["in", 0, 0], ["a", 0, 0]], 'input_layers: ["a", 0, 0] is no input; list the `InputLayer`s'),
+        ("input_layers", [["in", 0, 0], ["in", 0, 0]], "input_layers: lists `in` 2 times; list each input once"),
+    ],
+)
+def test_ends_of_a_model_must_be_tensors_of_it(key, value, fault):
+    assert fault in message({"class_name": "Model", "config": {"layers": [INPUT, conv("a")], key: value}})
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"), [("[" * 100_000, "brackets are nested too deep"), ("[" + "1" * 100_000 + "]", "")]
+)
+def test_a_file_beyond_what_can_be_read_is_refused(tmp_path, text, fault):
+    file = tmp_path / "net.json"
+    file.write_text(text)
+    assert message(str(file)).startswith(f"{file}: {fault}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import torch
@@ -31,3 +33,19 @@ def fake_run(
 @pytest.fixture(scope="session")
 def run() -> Run:
     return fake_run
+
+
+@contextmanager
+def small_disk(size: int) -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.fixture(scope="session")
+def disk() -> Callable[[int], AbstractContextManager[None]]:
+    """Makes files of more bytes than given fail, as they do on a full disk: up to there, they are written."""
+    return small_disk

@@ -5,9 +5,9 @@ import re
 import pytest
 import torch
 
-from rmldnn.errors import ConfigError
+from rmldnn.errors import ConfigError, RmldnnError
 from rmldnn.output.outfile import Outfile
-from rmldnn.steps import TrainStep
+from rmldnn.steps import EpochEnd, TrainStep
 
 
 def write(path, steps):
@@ -55,9 +55,12 @@ def test_a_line_of_the_test_file_tells_what_is_known(tmp_path, run, loss, accura
     assert (tmp_path / "out_test.txt").read_text() == line
 
 
-def test_an_older_history_is_overwritten_at_the_start(tmp_path):
+def test_an_older_history_is_overwritten_by_the_first_step_and_not_before(tmp_path):
     (tmp_path / "out_test.txt").write_text("Epoch: 9  Loss: 0.1  Accuracy: 1.000\n")
-    Outfile(str(tmp_path / "out.txt")).close()
+    outfile = Outfile(str(tmp_path / "out.txt"))
+    assert (tmp_path / "out_test.txt").read_text() != ""
+    outfile.consume(EpochEnd(1, 1))
+    outfile.close()
     assert (tmp_path / "out_test.txt").read_text() == ""
 
 
@@ -93,3 +96,24 @@ def test_a_place_that_cannot_be_written_is_a_fault_of_the_configuration(tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"^outfile: cannot write to `.*file/out_train.txt`: a file is in"):
         Outfile(str(tmp_path / "file" / "out.txt"))
+
+
+@pytest.mark.parametrize("size", [60, 150, 157])
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_whole_rows(tmp_path, run, disk, size):
+    outfile = Outfile(str(tmp_path / "out.txt"))
+    with disk(size), pytest.raises(RmldnnError, match=r"^cannot write to `.*/out_train\.txt`: File too large") as error:
+        for step in run(epochs=1, batches=9):
+            outfile.consume(step)
+    outfile.close()
+    text = (tmp_path / "out_train.txt").read_bytes()
+    assert (error.value.exit_code, text[-1:], len(text) <= size) == (1, b"\n", True)
+    assert all(len(row.split()) == 6 for row in text.splitlines()[1:])
+
+
+def test_a_full_disk_for_the_test_file_is_an_error_that_names_it(tmp_path, run, disk):
+    outfile = Outfile(str(tmp_path / "out.txt"), train=False)
+    with disk(60), pytest.raises(RmldnnError, match=r"^cannot write to `.*/out_test\.txt`: File too large"):
+        for step in run(train=False):
+            outfile.consume(step)
+    outfile.close()
+    assert (tmp_path / "out_test.txt").read_text() == "Epoch: 1  Loss: 0.6603  Accuracy: 1.000\n"

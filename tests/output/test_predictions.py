@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmldnn.component import form
-from rmldnn.errors import ConfigError, DataError
+from rmldnn.errors import ConfigError, DataError, RmldnnError
 from rmldnn.output.predictions import predictions
 from rmldnn.output.samples import _parts
 from rmldnn.steps import EvalEnd, EvalStep
@@ -155,9 +155,36 @@ def test_the_last_file_is_reported(writer, folder):
 @pytest.mark.parametrize("place", ["file", "file/x"])
 def test_a_folder_that_cannot_be_made_is_a_fault_of_the_configuration(tmp_path, place):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=rf"^test_output_path: cannot write to `.*/{place}`: a file is in the place"):
+    with pytest.raises(
+        ConfigError, match=rf"^data\.test_output_path: cannot write to `.*/{place}`: a file is in the place"
+    ):
         predictions(test_output_path=str(tmp_path / place))
 
 
 def test_users_write_two_keys():
     assert list(form(predictions).parameters) == ["test_output_path", "hdf5_precision"]
+
+
+@pytest.mark.parametrize("size", [0, 50, 3000, 6000])
+@pytest.mark.parametrize(("count", "values"), [(1, 10_000), (500, 10)])
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_none(writer, folder, disk, size, count, values):
+    names = [f"{index // 10}/{index}.jpg" for index in range(count)]
+    with disk(size), pytest.raises(RmldnnError, match=r"^cannot write to `.*/output_1\.h5`: File too large") as error:
+        writer.consume(step(names, torch.rand(count, values)))
+        writer.consume(END)
+    writer.close()
+    assert (error.value.exit_code, list(folder.iterdir())) == (1, [])
+
+
+def test_a_disk_that_is_full_in_the_end_leaves_no_file(writer, folder, disk):
+    writer.consume(step(["a.jpg"], torch.rand(1, 10)))
+    with disk(100), pytest.raises(RmldnnError, match=r"^cannot write to `.*/output_1\.h5`: File too large"):
+        writer.consume(END)
+    writer.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_vanished_is_an_error(writer, folder):
+    folder.rmdir()
+    with pytest.raises(RmldnnError, match=r"^cannot write to `.*/output_1\.h5`: No such file or directory"):
+        writer.consume(step(["a.jpg"], torch.rand(1, 10)))

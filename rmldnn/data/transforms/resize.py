@@ -9,7 +9,10 @@ import cv2
 
 from rmldnn.component import component
 from rmldnn.data.transform import Part, Pixels
+from rmldnn.errors import ConfigError, Problem
 from rmldnn.types import Size2D
+
+_MAX_PIXELS = 2**31
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ def resize(*, size: Size2D) -> Resize:
 
     Args:
         size: Width and height in pixels.
+
+    Raises:
+        ConfigError: These are more pixels than a picture may have.
     """
     width, height = size
+    if width * height > _MAX_PIXELS:
+        message = f"{width} x {height} are more pixels than a picture may have, {_MAX_PIXELS}; choose a smaller size"
+        raise ConfigError(Problem("data.transforms", message))
     return Resize(width, height)

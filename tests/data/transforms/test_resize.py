@@ -3,6 +3,7 @@ import pytest
 
 from rmldnn.data.transform import Part
 from rmldnn.data.transforms.resize import resize
+from rmldnn.errors import ConfigError
 
 IMAGE, MASK = Part("input"), Part("target", mask=True)
 
@@ -27,3 +28,9 @@ def test_an_image_of_the_size_is_not_copied():
 
 def test_the_log_shows_the_size():
     assert str(resize(size=[8, 5])) == "[8, 5]"
+
+
+@pytest.mark.parametrize("size", [[10**20, 1], [2**16, 2**16]])
+def test_a_size_that_no_picture_has_is_a_fault_of_the_configuration(size):
+    with pytest.raises(ConfigError, match=rf"^data\.transforms: .*{size[0]} x {size[1]}.* pixels"):
+        resize(size=size)
