@@ -19,16 +19,16 @@ def temporary_folder(tmp_path, monkeypatch):
 def join(world=2, job="job", address=None, delay=0.0, timeout=20.0):
     """What each of several processes, played by threads, gets from a meeting."""
     got = {}
+    stores = []  # kept until all have left: rank 0's is the server that answers the others
 
     def one(rank):
         if rank == 0:
             time.sleep(delay)
         try:
             with meet(Ranks(rank, world, rank, world, address, job), timeout) as (store, host, port):
+                stores.append(store)
                 store.set(f"said by {rank}", str(port))
                 got[rank] = (host, [store.get(f"said by {other}").decode() for other in range(world)])
-                store.set(f"left {rank}", "yes")
-                store.wait([f"left {other}" for other in range(world)])
         except LaunchError as error:
             got[rank] = error
 
