@@ -20,6 +20,8 @@ from rmldnn.errors import Problem
 from rmldnn.types import describe
 
 F = TypeVar("F", bound=Callable[..., Any])
+MANY = 24
+"""More names than this are not listed in a message."""
 REQUIRED: Any = inspect.Parameter.empty
 
 
@@ -107,6 +109,9 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     if close:
         return f"; did you mean `{by_lower[close[0]]}`?"
+    if len(choices) > MANY:
+        choices = [by_lower[choice] for choice in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.0)]
+        return f"; the nearest of those known here: {', '.join(f'`{choice}`' for choice in choices)}"
     return f"; known here: {', '.join(f'`{choice}`' for choice in choices)}" if choices else ""
 
 

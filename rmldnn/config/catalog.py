@@ -20,6 +20,7 @@ from rmldnn.component import Form, Parameter, near_miss
 GROUPS = {
     "job": "rmldnn.run",
     "network": "rmldnn.networks.compile",
+    "zoo": "rmldnn.networks.zoo",
     "layer": "rmldnn.networks.layers",
     "data": "rmldnn.data.dataset",
     "source": "rmldnn.data.sources",

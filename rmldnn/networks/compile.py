@@ -5,19 +5,23 @@ from __future__ import annotations
 import functools
 import keyword
 import logging
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, NoReturn
 
+import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from rmldnn.component import Form, component, form, show
+from rmldnn.component import component
 from rmldnn.errors import NetworkError, Problem
-from rmldnn.networks import exported, keras, layers
+from rmldnn.networks import keras
 from rmldnn.networks.graph import Call, Graph, Node, Ref
 from rmldnn.networks.layer import Layer, Shape, Step
-from rmldnn.networks.layout import size
-from rmldnn.networks.network import Facts, Network
+from rmldnn.networks.layout import channels_first, channels_last, size
+from rmldnn.networks.making import judge, make
+from rmldnn.networks.network import Facts, LayerFacts, Network
 from rmldnn.types import Path
 
 log = logging.getLogger("rmldnn")
@@ -49,56 +53,66 @@ def build(graph: Graph, *, lenient: bool = False) -> Network:
     Raises:
         NetworkError: With every problem found: unknown keys, wrong values, shapes that do not fit.
     """
-    builder = _Builder(graph, lenient)
-    for call in graph.calls:
-        builder.add(call)
-    return builder.finish()
+    general: dict[str, list[Shape]] = {}
+    state = torch.get_rng_state()
+    while True:
+        try:
+            return _Builder(graph, lenient, general).network()
+        except _WiderError:
+            torch.set_rng_state(state)
+
+
+class _Value(NamedTuple):
+    """A tensor of the code: where it comes from, its Keras shape, and the activation that it went through last."""
+
+    code: fx.Node
+    shape: Shape
+    activation: str | None
+
+
+class _WiderError(Exception):
+    """A layer with weights is called with inputs of other shapes than before: it is to be made for both."""
 
 
 class _Builder:
-    """Builds the calls of a graph one after the other; a layer with a problem leaves those behind it unbuilt."""
+    """Builds the calls of a graph one after the other; a layer with a problem leaves those behind it unbuilt.
 
-    def __init__(self, graph: Graph, lenient: bool) -> None:
+    Nested models become part of the same code; the names of their layers begin with that of the model and a dot.
+
+    Args:
+        graph: The network.
+        lenient: Whether mild problems are warnings.
+        general: By name the shapes for which layers are to be made that are called with inputs of several shapes.
+    """
+
+    def __init__(self, graph: Graph, lenient: bool, general: dict[str, list[Shape]]) -> None:
         self._graph = graph
         self._lenient = lenient
+        self._general = general
         self._problems: list[Problem] = []
         self._code = fx.Graph()
         self._modules: dict[str, nn.Module] = {}
-        self._keys: dict[str, dict[str, Any] | None] = {}
+        self._sound: dict[str, bool] = {}
         self._layers: dict[str, tuple[list[Shape], Layer]] = {}
-        self._values: dict[Ref, fx.Node] = {}
-        self._shapes: dict[Ref, Shape] = {}
-        self._activations: dict[Ref, str | None] = {}
-        names = ["x"] if len(graph.inputs) == 1 else [f"x{index}" for index in range(len(graph.inputs))]
-        for ref, name in zip(graph.inputs, names, strict=True):
-            self._values[ref] = self._code.placeholder(name)
+        self._made: dict[str, Made] = {}
+        self._modes: dict[str, bool] = {}
 
-    def add(self, call: Call) -> None:
-        """Builds one call of a layer, if all that feeds it could be built."""
-        node, ref = call.node, Ref(call.node.name, call.number)
-        if node.name not in self._keys:
-            self._keys[node.name] = self._checked(node)
-        keys = self._keys[node.name]
-        for source in call.sources:
-            self._must_exist(source, str(node))
-        if keys is None or any(source not in self._shapes for source in call.sources):
-            return
-        try:
-            layer = self._layer(call, keys)
-        except NetworkError as error:
-            self._problems += [_within(node, problem, self._graph.place) for problem in error.problems]
-            return
-        self._shapes[ref] = layer.shape
-        self._emit(call, layer, ref)
-
-    def finish(self) -> Network:
+    def network(self) -> Network:
         """The network, or every problem that was met."""
-        for ref in self._graph.outputs:
-            self._must_exist(ref, "output_layers")
+        graph = self._graph
+        plain = _channels_first(graph)
+        shapes = [_shape(graph, ref) for ref in graph.inputs]
+        names = ["x"] if len(graph.inputs) == 1 else [f"x{index}" for index in range(len(graph.inputs))]
+        codes = [self._code.placeholder(name) for name in names]
+        inputs = [
+            None if shape is None else _Value(self._moved(code, channels_first(shape)) if plain else code, shape, None)
+            for code, shape in zip(codes, shapes, strict=True)
+        ]
+        outputs = self._calls(graph, "", inputs)
         self._problems += [
-            Problem(str(node), fault, self._graph.place)
-            for node in self._graph.nodes
-            if node.name in self._modules and (fault := _name_fault(node.name, self._modules))
+            Problem(self._made[name].title, fault, graph.place)
+            for name in self._modules
+            if name in self._made and (fault := _name_fault(name, self._modules))
         ]
         for problem in self._problems if self._lenient else ():
             if problem.mild:
@@ -106,111 +120,235 @@ class _Builder:
         problems = [problem for problem in self._problems if not (self._lenient and problem.mild)]
         if problems:
             raise NetworkError(problems)
-        outputs = self._graph.outputs
-        values = tuple(self._values[ref] for ref in outputs)
+        ends = [value for value in outputs if value is not None]
+        values = tuple(self._moved(value.code, channels_last(value.shape)) if plain else value.code for value in ends)
         self._code.output(values[0] if len(values) == 1 else values)
+        layers = self._facts(graph, "")
         facts = Facts(
-            self._graph.title,
-            len(self._graph.nodes) + sum(_embeds(layer) for _, layer in self._layers.values()),
-            tuple(self._shapes[ref] for ref in self._graph.inputs),
-            tuple(self._shapes[ref] for ref in outputs),
-            self._activations[outputs[0]],
+            graph.title,
+            sum(one.num_operations for one in layers),
+            tuple(shape for shape in shapes if shape is not None),
+            tuple(value.shape for value in ends),
+            ends[0].activation,
+            layers,
+            tuple(self._modes.items()),
+            plain,
         )
         return Network(self._modules, self._code, facts)
 
-    def _must_exist(self, ref: Ref, path: str) -> None:
-        """Notes that a layer has no such output."""
-        if ref.tensor != 0:
-            self._problems.append(
-                Problem(
-                    path,
-                    f"output {ref.tensor} of `{ref.layer}` does not exist: it has one, number 0",
-                    self._graph.place,
-                )
-            )
+    def _calls(self, graph: Graph, prefix: str, inputs: Sequence[_Value | None]) -> list[_Value | None]:
+        """Builds a graph on tensors that exist; None stands for what could not be built."""
+        values: dict[Ref, _Value | None] = dict(zip(graph.inputs, inputs, strict=True))
+        for call in graph.calls:
+            name = f"{prefix}{call.node.name}"
+            if call.node.class_name == "InputLayer" and not call.sources:
+                self._input(call, name, nested=bool(prefix))
+                continue
+            sources = [self._existing(values, source, str(call.node)) for source in call.sources]
+            results = self._call(call, name, sources)
+            for index, value in enumerate(results):
+                values[Ref(call.node.name, call.number, index)] = value
+        return [self._existing(values, ref, "output_layers") for ref in graph.outputs]
 
-    def _checked(self, node: Node) -> dict[str, Any] | None:
-        """The values of the layer's own keys; None if any is wrong."""
-        keys = _form(node.class_name)
-        own: dict[str, Any] = {}
-        common: dict[str, Any] = {}
-        for key, value in node.config.items():
-            foreign = key not in keys.parameters and (key in exported.BUILDER or key in exported.HARMLESS)
-            (common if foreign else own)[key] = value
-        problems = [*keys.check(own, str(node)), *exported.judge(common, str(node))]
-        if not isinstance(node.config.get("trainable", True), bool):
-            problems.append(
-                Problem(f"{node}.trainable", f"must be true or false, got {show(node.config['trainable'])}")
+    def _existing(self, values: Mapping[Ref, _Value | None], ref: Ref, path: str) -> _Value | None:
+        """The tensor; a problem is noted if its layer was built and does not give it."""
+        if ref in values:
+            return values[ref]
+        if Ref(ref.layer, ref.call) in values:
+            count = sum(other[:2] == ref[:2] for other in values)
+            has = "one, number 0" if count == 1 else f"{count}, counted from 0"
+            self._problems.append(
+                Problem(path, f"output {ref.tensor} of `{ref.layer}` does not exist: it has {has}", self._graph.place)
             )
-        placed = [_at(problem, self._graph.place) for problem in problems]
-        self._problems += placed
-        if all(problem.mild and self._lenient for problem in placed):
-            return {key: value for key, value in own.items() if key in keys.parameters}
         return None
 
-    def _layer(self, call: Call, keys: Mapping[str, Any]) -> Layer:
-        """The layer, built at its first call and shared by the others."""
-        name, shapes = call.node.name, [self._shapes[source] for source in call.sources]
-        if name in self._layers:
-            first, shared = self._layers[name]
-            if first != shapes:
-                listed = " and ".join(size(shape) for shape in (*first, *shapes))
-                raise NetworkError(f"is shared by inputs of {listed}; give it inputs of one shape")
-            return shared
-        entry, function = layers.find(call.node.class_name), _function(call.node.class_name)
-        layer: Layer = function(shapes, **keys) if entry is not None and entry.merges else function(*shapes, **keys)
-        if math.prod(extent or 1 for extent in layer.shape) >= 2**63:
-            raise NetworkError(f"its result of {size(layer.shape)} is larger than any tensor can be; make it smaller")
-        if call.node.config.get("trainable", True) is False:
-            for step in layer.steps:
-                if isinstance(step, nn.Module):
-                    step.requires_grad_(False)
-        self._layers[name] = (shapes, layer)
-        return layer
-
-    def _emit(self, call: Call, layer: Layer, ref: Ref) -> None:
-        """Writes the code of one call."""
-        if not call.sources:
-            self._activations[ref] = None
+    def _input(self, call: Call, name: str, *, nested: bool) -> None:
+        if not nested and not self._judged(call.node, name):
             return
-        name = call.node.name
-        arguments = [self._values[source] for source in call.sources]
-        through = self._activations[call.sources[0]] if not layer.steps else None
+        shape: Shape = ()
+        if not nested:
+            try:
+                shape = make(call.node.class_name, call.node.config, []).shape
+            except NetworkError as error:
+                self._problems += [_within(call.node, problem, self._graph.place) for problem in error.problems]
+        self._made[name] = Made(call.node, Layer(shape))
+
+    def _call(self, call: Call, name: str, sources: Sequence[_Value | None]) -> Sequence[_Value | None]:
+        """Builds one call of a layer, if all that feeds it could be built."""
+        node = call.node
+        if node.model is not None:
+            ends = self._calls(node.model, f"{name}.", sources)
+            self._pin(call, [inner for inner in self._modules if inner.startswith(f"{name}.")])
+            self._made.setdefault(name, Made(node, None, tuple(value.shape for value in ends if value)))
+            return ends
+        known = self._judged(node, name)
+        entering = [value for value in sources if value is not None]
+        if not known or len(entering) < len(sources):
+            return [None]
+        try:
+            layer, results = self._layer(call, name, [value.shape for value in entering])
+        except NetworkError as error:
+            self._problems += [_within(node, problem, self._graph.place) for problem in error.problems]
+            return [None]
+        self._made.setdefault(name, Made(node, layer))
+        codes = self._emit(name, layer, [value.code for value in entering])
+        self._pin(call, [name] if name in self._modules else [])
+        through = None if layer.steps else entering[0].activation
+        if layer.activation.step is not None:
+            through = layer.activation.name
+        return [_Value(code, shape, through) for code, shape in zip(codes, results, strict=True)]
+
+    def _judged(self, node: Node, name: str) -> bool:
+        """Whether the layer's keys are sound, judged at its first call."""
+        if name not in self._sound:
+            problems = [_at(problem, self._graph.place) for problem in judge(node.class_name, node.config, str(node))]
+            self._problems += problems
+            self._sound[name] = all(problem.mild and self._lenient for problem in problems)
+        return self._sound[name]
+
+    def _layer(self, call: Call, name: str, shapes: list[Shape]) -> tuple[Layer, tuple[Shape, ...]]:
+        """The layer, whose weights all its calls share, and the shapes of what it gives here."""
+        arguments = (call.node.class_name, call.node.config)
+        if name not in self._layers:
+            wide = self._general.get(name, shapes)
+            self._layers[name] = (wide, make(*arguments, wide, call.arguments, self._graph.keras))
+            if wide == shapes:
+                return self._layers[name][1], self._layers[name][1].shapes
+        wide, layer = self._layers[name]
+        if wide == shapes and not call.node.arguments:
+            return layer, layer.shapes
+        with torch.device("meta"):
+            fresh = make(*arguments, shapes, call.arguments, self._graph.keras)
+        if not fresh.variables:
+            return make(*arguments, shapes, call.arguments, self._graph.keras), fresh.shapes
+        if wide != shapes and name not in self._general:
+            self._widen(name, wide, shapes)
+        if wide != shapes and self._general[name] != [_joined(*pair) for pair in zip(wide, shapes, strict=True)]:
+            self._widen(name, wide, shapes)
+        if call.node.arguments:  # other arguments, the same weights
+            steps = tuple(_of_kind(step, layer) if isinstance(step, nn.Module) else step for step in fresh.steps)
+            return replace(fresh, steps=steps, activation=layer.activation), fresh.shapes
+        return layer, fresh.shapes
+
+    def _widen(self, name: str, wide: Sequence[Shape], shapes: Sequence[Shape]) -> NoReturn:
+        """Starts again with the layer made for both shapes, or refuses."""
+        if len(wide) != len(shapes) or any(len(a) != len(b) for a, b in zip(wide, shapes, strict=True)):
+            listed = " and ".join(size(shape) for shape in (*wide, *shapes))
+            raise NetworkError(f"is shared by inputs of {listed}; give it inputs with the same number of axes")
+        self._general[name] = [_joined(*pair) for pair in zip(wide, shapes, strict=True)]
+        raise _WiderError
+
+    def _pin(self, call: Call, modules: Sequence[str]) -> None:
+        """Keeps modules in the mode in which the file has them, whatever the network's own."""
+        training = call.arguments.keywords.get("training")
+        for inner in modules:
+            frozen = isinstance(self._modules[inner], BatchNorm) and call.node.config.get("trainable") is False
+            if isinstance(training, bool) or frozen:
+                self._modes.setdefault(inner, bool(training) and not frozen)
+
+    def _emit(self, name: str, layer: Layer, arguments: list[fx.Node]) -> list[fx.Node]:
+        """Writes the code of one call; the results."""
         for step in layer.steps:
             arguments = [self._step(step, arguments, name)]
         if layer.activation.step is not None:
             title = f"{name}_activation" if _embeds(layer) else name
             arguments = [self._step(layer.activation.step, arguments, title)]
-            through = layer.activation.name
-        self._values[ref], self._activations[ref] = arguments[0], through
+        if layer.others:
+            return [
+                self._code.create_node("call_function", operator.getitem, (arguments[0], index), {}, name)
+                for index in range(len(layer.shapes))
+            ]
+        return arguments
+
+    def _moved(self, code: fx.Node, steps: Sequence[Step]) -> fx.Node:
+        for step in steps:
+            code = self._step(step, [code], code.name)
+        return code
 
     def _step(self, step: Step, arguments: Sequence[fx.Node], name: str) -> fx.Node:
         if isinstance(step, nn.Module):
-            self._modules[name] = step
-            return self._code.create_node("call_module", name, tuple(arguments), {}, name)
+            target = name
+            while self._modules.setdefault(target, step) is not step:  # one without weights, made anew for a call
+                target = f"{target}_"
+            return self._code.create_node("call_module", target, tuple(arguments), {}, name)
         keywords: dict[str, Any] = {}
         while isinstance(step, functools.partial):
             keywords = {**step.keywords, **keywords}
             step = step.func
+        before = arguments[0]
+        back = {"source": keywords.get("destination"), "destination": keywords.get("source")}
+        if step is torch.movedim is before.target and before.kwargs == back:
+            (original,) = before.args
+            if not before.users:
+                self._code.erase_node(before)
+            return original  # type: ignore[return-value]
         return self._code.create_node("call_function", step, tuple(arguments), keywords, name)
+
+    def _facts(self, graph: Graph, prefix: str) -> tuple[LayerFacts, ...]:
+        """What is known of the layers of a graph, in file order."""
+        facts = []
+        for node in graph.nodes:
+            name = f"{prefix}{node.name}"
+            made = self._made[name]
+            layer = made.layer
+            inner = () if node.model is None else self._facts(node.model, f"{name}.")
+            facts.append(
+                LayerFacts(
+                    node.name,
+                    node.class_name,
+                    name,
+                    made.shapes if layer is None else layer.shapes,
+                    layer.variables if layer is not None else (),
+                    inner,
+                    1 + (layer is not None and _embeds(layer)),
+                )
+            )
+        return tuple(facts)
+
+
+class Made(NamedTuple):
+    """A layer that was built: what the file says, and what it became; a nested model has shapes only."""
+
+    node: Node
+    layer: Layer | None
+    shapes: tuple[Shape, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return str(self.node)
+
+
+def _of_kind(step: nn.Module, layer: Layer) -> nn.Module:
+    """The module of the same class that a layer already has."""
+    return next(module for module in layer.steps if type(module) is type(step))
+
+
+def _joined(one: Shape, other: Shape) -> Shape:
+    """A shape that stands for both."""
+    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+
+
+def _shape(graph: Graph, ref: Ref) -> Shape | None:
+    """The shape of an input; None if it is wrong, which is reported where it is built."""
+    (node,) = (node for node in graph.nodes if node.name == ref.layer)
+    try:
+        return make(node.class_name, node.config, []).shape
+    except NetworkError:
+        return None
+
+
+def _channels_first(graph: Graph) -> bool:
+    """Whether Keras' tensors have their channels first; then they enter and leave the network as they are."""
+    return any(
+        node.config.get("data_format") == "channels_first" or (node.model is not None and _channels_first(node.model))
+        for node in graph.nodes
+    )
 
 
 def _embeds(layer: Layer) -> bool:
     """Whether the layer's activation is an operation besides it."""
     return bool(layer.steps) and layer.activation.step is not None
-
-
-@functools.cache
-def _function(class_name: str) -> Callable[..., Layer]:
-    entry = layers.find(class_name)
-    if entry is None:
-        raise LookupError(class_name)  # `keras.read` lets no such graph pass
-    return entry.load()
-
-
-@functools.cache
-def _form(class_name: str) -> Form:
-    return form(_function(class_name))
 
 
 def _name_fault(name: str, modules: Mapping[str, nn.Module]) -> str:

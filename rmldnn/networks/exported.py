@@ -20,6 +20,11 @@ def _unset(value: Any) -> bool:
     return value is None or value is False
 
 
+def knows(key: str) -> bool:
+    """Whether a key is one of those that Keras writes into layers of every kind."""
+    return key in BUILDER or key in HARMLESS or key.endswith(("_regularizer", "_constraint"))
+
+
 def _no_penalty(value: Any) -> bool:
     """Null, or an L1L2 whose factors are 0."""
     if not isinstance(value, Mapping):
@@ -36,8 +41,8 @@ def _float32(value: Any) -> bool:
     return value in (None, "float32", "float64", "int32", "int64")
 
 
-def _channels_last(value: Any) -> bool:
-    return value in (None, "channels_last")
+def _ordered(value: Any) -> bool:
+    return value in (None, "channels_last", "channels_first")
 
 
 def _anything(value: Any) -> bool:  # noqa: ARG001 - one of the judges below
@@ -60,19 +65,14 @@ class Rule:
     mild: bool = False
 
 
-_REGULARIZER = Rule(
-    _no_penalty, "regularizers are not applied; set it to null and use the optimizer's `weight_decay`", mild=True
-)
 _CONSTRAINT = Rule(_unset, "constraints are not applied; set it to null", mild=True)
 
 HARMLESS: dict[str, Rule] = {
-    "activity_regularizer": _REGULARIZER,
-    "bias_constraint": _CONSTRAINT,
-    "bias_regularizer": _REGULARIZER,
-    "data_format": Rule(_channels_last, "networks are described channels last; export the model that way"),
+    "activity_regularizer": Rule(
+        _no_penalty, "penalties of results are not applied; set it to null, and regularize a kernel instead", mild=True
+    ),
+    "data_format": Rule(_ordered, 'must be "channels_last" or "channels_first"'),
     "dtype": Rule(_float32, "the precision is not the network's to choose; remove the key", mild=True),
-    "kernel_constraint": _CONSTRAINT,
-    "kernel_regularizer": _REGULARIZER,
     "lora_alpha": Rule(),
     "lora_rank": Rule(_unset, "LoRA is not applied; merge it into the kernel before the export"),
     "noise_shape": Rule(_unset, "set it to null; SpatialDropout drops whole channels", mild=True),
@@ -92,6 +92,6 @@ def judge(config: Mapping[str, Any], place: str) -> Iterator[Problem]:
         place: How messages call the layer.
     """
     for key, value in config.items():
-        rule = HARMLESS.get(key)
+        rule = HARMLESS.get(key) or (_CONSTRAINT if key.endswith("_constraint") else None)
         if rule is not None and not rule.harmless(value):
             yield Problem(f"{place}.{key}", f"{show(value)} would change the result: {rule.remedy}", mild=rule.mild)

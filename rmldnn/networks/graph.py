@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
@@ -22,6 +22,26 @@ class Ref(NamedTuple):
     tensor: int = 0
 
 
+class Slot(NamedTuple):
+    """Stands for a tensor among the arguments of a call: its number among the call's tensors."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How a layer is called, where that is more than a list of tensors: nested lists and objects with `Slot`s."""
+
+    positional: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+def listed(count: int) -> Arguments:
+    """The arguments of a call that just lists its tensors: one by itself, several as a list."""
+    slots = [Slot(number) for number in range(count)]
+    return Arguments((slots[0] if count == 1 else slots,))
+
+
 @dataclass(frozen=True)
 class Node:
     """One layer.
@@ -32,12 +52,16 @@ class Node:
         config: The layer's keys as the file writes them.
         inbound: The tensors that each call of the layer takes. Most layers are called once, shared ones more often;
             the one call of an input takes none.
+        arguments: For each call how its tensors are handed over; empty if all calls just list them.
+        model: The network that the layer is, if it is a nested one.
     """
 
     name: str
     class_name: str
     config: Mapping[str, Any]
     inbound: tuple[tuple[Ref, ...], ...]
+    arguments: tuple[Arguments, ...] = ()
+    model: Graph | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.class_name})"
@@ -57,6 +81,11 @@ class Call(NamedTuple):
     number: int
     sources: tuple[Ref, ...]
 
+    @property
+    def arguments(self) -> Arguments:
+        """How the layer is called: one tensor by itself, several as a list, unless the file says otherwise."""
+        return self.node.arguments[self.number] if self.node.arguments else listed(len(self.sources))
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -68,6 +97,7 @@ class Graph:
         inputs: What the network takes, in its own order.
         outputs: What it gives, in its own order.
         place: The file that described it, for messages; empty for an inline list of layers.
+        keras: The generation of Keras that wrote it, 2 or 3; lists written by hand count as 2.
     """
 
     title: str
@@ -75,6 +105,7 @@ class Graph:
     inputs: tuple[Ref, ...]
     outputs: tuple[Ref, ...]
     place: str = ""
+    keras: int = 2
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -99,6 +130,9 @@ def problems(graph: Graph) -> Iterator[Problem]:
     """Everything that makes the graph unbuildable, whatever its layers compute."""
     for path, message in _faults(graph):
         yield Problem(path, message, graph.place)
+    for node in graph.nodes:
+        for problem in problems(node.model) if node.model is not None else ():
+            yield Problem(f"{node}: {problem.path}", problem.message, graph.place)
 
 
 def _faults(graph: Graph) -> Iterator[tuple[str, str]]:
@@ -143,7 +177,10 @@ def _faults(graph: Graph) -> Iterator[tuple[str, str]]:
 
 def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
     entry = layers.find(node.class_name)
-    if entry is None:
+    wanted = 1
+    if node.model is not None:
+        wanted = len(node.model.inputs)
+    elif entry is None:
         yield f"unknown layer class `{node.class_name}`{near_miss(node.class_name, layers.names())}"
     for sources in node.inbound:
         for ref in sources:
@@ -156,7 +193,9 @@ def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
                 "no input shape; give the first layer `batch_input_shape`, such as [null, 28, 28, 1] "
                 "(batch, height, width, channels)"
             )
-        if entry is not None and not entry.merges and len(sources) > 1:
+        if node.model is not None and len(sources) != wanted:
+            yield f"takes {wanted} inputs, got {len(sources)} ({_listed(sources)}); change `inbound_nodes`"
+        elif node.model is None and entry is not None and not entry.merges and len(sources) > 1:
             yield f"takes one input, got {len(sources)} ({_listed(sources)}); join them first with a merge layer"
 
 

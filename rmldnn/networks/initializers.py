@@ -1,6 +1,6 @@
 """Initial values of weights, drawn as the initializer that a Keras file names draws them.
 
-Positional parameters of an initializer are the tensor to fill, the fans of its Keras kernel, and where the random
+Positional parameters of an initializer are the tensor to fill, in Keras' shape, its fans, and where the random
 numbers come from: torch's global generator, or one seeded with the file's `seed`.
 """
 
@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Generator, Tensor, nn
 
 from rmldnn.component import Form, component, form, near_miss, show
 from rmldnn.errors import NetworkError, Problem
+from rmldnn.networks.variable import Variable
 from rmldnn.types import NonNegative, Positive
 
 BEYOND_CLIPPING = 0.87962566103423978
@@ -29,40 +32,42 @@ class Fans(NamedTuple):
     outputs: int
 
 
-def fans(weight: Tensor) -> Fans:
-    """The fans of a kernel that torch stores as (out, in, *window): a dense or convolution kernel, or a bias."""
-    if weight.dim() < 2:
-        return Fans(weight.numel(), weight.numel())
-    window = math.prod(weight.shape[2:])
-    return Fans(weight.shape[1] * window, weight.shape[0] * window)
+def fans(shape: Sequence[int]) -> Fans:
+    """The fans of a weight in Keras' shape: (*window, in, out) for kernels."""
+    if len(shape) < 2:
+        return Fans(math.prod(shape), math.prod(shape))
+    window = math.prod(shape[:-2])
+    return Fans(shape[-2] * window, shape[-1] * window)
 
 
-def initialized(kind: type[nn.Module], *arguments: Any, **initial: str | Mapping[str, Any] | None) -> nn.Module:
+def initialized(kind: type[nn.Module], *arguments: Any, variables: Sequence[Variable]) -> nn.Module:
     """A new module whose parameters have the initial values that a file asks for.
 
     Args:
-        kind: The module's class.
+        kind: The module's class. Its `reset_parameters` fills all parameters as torch does; it is called only if
+            some variable has no initializer, and its class must not draw random numbers otherwise.
         arguments: What it is made with.
-        initial: By the name of a parameter its initializer as the file writes it: a name, an object of `class_name`
-            and `config`, or null for what torch does. Parameters that the module lacks are passed over.
+        variables: Its weights, with the initializers that the file names.
 
     Raises:
         NetworkError: An initializer is wrong, or the parameters do not fit into memory.
     """
-    fills = {name: find(choice, name) for name, choice in initial.items() if choice is not None}
+    fills = [
+        (variable, find(variable.initializer, variable.name))
+        for variable in variables
+        if variable.initializer is not None
+    ]
     try:
         module = _blank(kind)(*arguments)
     except (RuntimeError, MemoryError):
         raise NetworkError(
-            f"its {_number(kind, arguments)} parameters do not fit into memory; make the layer smaller"
+            f"its {_number(variables)} parameters do not fit into memory; make the layer smaller"
         ) from None
     module.__class__ = kind
-    parameters = dict(module.named_parameters(recurse=False))
-    if parameters.keys() - fills.keys():
+    if len(fills) < sum(variable.trainable for variable in variables):
         module.reset_parameters()  # type: ignore[operator]
-    for name, parameter in parameters.items():
-        if name in fills:
-            fills[name](parameter)
+    for variable, fill in fills:
+        fill(variable.view(attrgetter(variable.parameter)(module)))
     return module
 
 
@@ -71,17 +76,14 @@ def _blank(kind: type[nn.Module]) -> type[nn.Module]:
     return type(kind.__name__, (kind,), {"reset_parameters": lambda _: None})
 
 
-def _number(kind: type[nn.Module], arguments: tuple[Any, ...]) -> str:
+def _number(variables: Sequence[Variable]) -> str:
     """How many parameters a module has that is too large to be made."""
-    try:
-        sizes = [parameter.numel() for parameter in _blank(kind)(*arguments, device="meta").parameters()]
-    except RuntimeError:
-        return f"more than {2**60:,}"
-    return f"{sum(sizes):,}"
+    number = sum(variable.size for variable in variables)
+    return f"{number:,}" if number < 2**60 else f"more than {2**60:,}"
 
 
 def find(choice: str | Mapping[str, Any], place: str) -> Callable[[Tensor], None]:
-    """The initializer that a file names, its keys checked.
+    """What fills a weight, in Keras' shape, as the file says; the keys of the initializer are checked.
 
     Args:
         choice: A name, or an object of `class_name` and `config`.
@@ -110,9 +112,11 @@ def find(choice: str | Mapping[str, Any], place: str) -> Callable[[Tensor], None
         raise NetworkError(problems)
 
     def fill(tensor: Tensor) -> None:
+        if tensor.is_meta:  # only its shape is wanted
+            return
         generator = Generator(tensor.device).manual_seed(seed) if isinstance(seed, int) else None
         try:
-            function(tensor.data, fans(tensor), generator, **values)
+            function(tensor, fans(tensor.shape), generator, **values)
         except (RuntimeError, OverflowError) as error:  # numbers that are no 32-bit floats
             reason = str(error).partition("\n")[0]
             raise NetworkError(Problem(path, f"{show(values)} cannot be drawn: {reason}; change them")) from None
@@ -238,7 +242,8 @@ def orthogonal(weight: Tensor, _: Fans, generator: Generator | None = None, *, g
     """A random orthogonal matrix, the window and the inputs being one of its sides; Saxe et al., 2013."""
     if weight.dim() < 2:
         raise NetworkError("`Orthogonal` cannot fill a vector; use another initializer for the bias")
-    nn.init.orthogonal_(weight, gain, generator=generator)
+    matrix = weight.new_empty(math.prod(weight.shape[:-1]), weight.shape[-1])
+    weight.copy_(nn.init.orthogonal_(matrix, gain, generator=generator).view(weight.shape))
 
 
 @component("Zeros")
@@ -264,4 +269,4 @@ def identity(weight: Tensor, _: Fans, __: Generator | None = None, *, gain: floa
     """The unit matrix, for the kernel of a Dense layer."""
     if weight.dim() != 2:
         raise NetworkError("`Identity` fills only matrices; use another initializer")
-    nn.init.eye_(weight).mul_(gain)
+    weight.copy_(torch.eye(*weight.shape)).mul_(gain)

@@ -1,21 +1,23 @@
 """Keras' own descriptions of networks, read into a graph. Imports no torch, so that checking a file is quick.
 
 Three containers mean the same here: a file that Keras exported (`Sequential`, `Model`, `Functional`), the object in
-such a file, and a bare list of layers written by hand. A list is a chain unless its layers say otherwise.
+such a file, and a bare list of layers written by hand. A list is a chain unless its layers say otherwise. Models may
+hold models.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from rmldnn.component import near_miss, show
 from rmldnn.errors import NetworkError, Problem
-from rmldnn.networks.graph import Graph, Node, Ref, input_shape, problems
+from rmldnn.networks import files, inbound
+from rmldnn.networks.graph import Arguments, Graph, Node, Ref, input_shape, listed, problems
 
+OF_KERAS_2 = "hard_sigmoid_of_keras_2"
 CONTAINERS = ("Sequential", "Model", "Functional")
 
 
@@ -23,15 +25,17 @@ def read(layers: str | Sequence[Any] | Mapping[str, Any]) -> Graph:
     """Reads a network and checks that its layers form a graph.
 
     Args:
-        layers: Path of a Keras JSON file relative to the working directory, a list of layers, or a model object.
+        layers: Path of a Keras file relative to the working directory (`.json`, `.keras`, or an `.h5` file of a whole
+            model), a list of layers, or a model object.
 
     Raises:
-        NetworkError: With every problem found: a file that is no JSON, an unknown layer class, an input that does not
-            exist, a circle, two layers of one name, no input shape, many inputs where one is taken.
+        NetworkError: With every problem found: a file that holds no network, an unknown layer class, an input that
+            does not exist, a circle, two layers of one name, no input shape, many inputs where one is taken.
     """
     place = layers if isinstance(layers, str) else ""
     try:
-        graph = _model(_load(layers) if isinstance(layers, str) else layers, place)
+        model, version = files.load(layers) if isinstance(layers, str) else (layers, "")
+        graph = _network(model, version, place)
     except RecursionError:
         raise NetworkError(
             Problem("", "brackets are nested too deep for a network; export it again with `model.to_json()`", place)
@@ -41,38 +45,12 @@ def read(layers: str | Sequence[Any] | Mapping[str, Any]) -> Graph:
     return graph
 
 
-def _load(path: str) -> Any:
-    if not path:
-        raise NetworkError("`layers` is empty; give the path of a Keras JSON file, or the list of layers itself")
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NetworkError(
-            f"{path}: no such file in {Path.cwd()}; `layers` is a path relative to the working directory, "
-            "or the list of layers itself"
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or no path at all
-        raise NetworkError(f"{path}: cannot be read: {error}; `layers` must be a JSON file that Keras wrote") from None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise NetworkError(
-            Problem(
-                "",
-                f"not valid JSON: {error.msg} at column {error.colno}; export it again with `model.to_json()`",
-                f"{path}:{error.lineno}",
-            )
-        ) from None
-    except ValueError as error:  # a number of thousands of digits
-        raise NetworkError(Problem("", f"not valid JSON: {error}; write a smaller number", path)) from None
-
-
-def _model(model: Any, place: str) -> Graph:
+def _network(model: Any, version: str, place: str) -> Graph:
     if isinstance(model, Sequence) and not isinstance(model, str):
-        return _graph("Unknown", {"layers": model}, place)
+        return _graph("Unknown", {"layers": model}, place, keras=2)
     if not isinstance(model, Mapping):
         raise NetworkError(Problem("", f"a network is a list of layers or a Keras model, got {show(model)}", place))
-    kind, config = model.get("class_name"), model.get("config")
+    kind = model.get("class_name")
     if kind not in CONTAINERS:
         raise NetworkError(
             Problem(
@@ -82,31 +60,79 @@ def _model(model: Any, place: str) -> Graph:
                 place,
             )
         )
+    return _model(model, place, _generation(model, str(model.get("keras_version") or version)))
+
+
+def _generation(model: Mapping[str, Any], version: str) -> int:
+    """2 or 3: by the version of Keras that a file names, else by what only Keras 3 writes."""
+    if version[:1].isdigit():
+        return 3 if int(version.split(".")[0]) >= 3 else 2
+    config = model.get("config")
+    layers = config.get("layers") if isinstance(config, Mapping) else config
+    for layer in layers if isinstance(layers, Sequence) else ():
+        inner = layer.get("config") if isinstance(layer, Mapping) else None
+        if isinstance(inner, Mapping) and "batch_input_shape" in inner:
+            return 2
+        if isinstance(inner, Mapping) and ("batch_shape" in inner or isinstance(inner.get("dtype"), Mapping)):
+            return 3
+    return 3 if "module" in model else 2
+
+
+def _model(model: Mapping[str, Any], place: str, keras: int, *, nested: bool = False) -> Graph:
+    config = model.get("config")
     if isinstance(config, Sequence):
         config = {"layers": config}  # Keras before 2.2.3
     if not isinstance(config, Mapping) or not isinstance(config.get("layers"), Sequence):
         raise NetworkError(Problem("config", "must be an object with a list `layers`", place))
     title = str(config.get("name") or model.get("name") or "Unknown")
-    return _graph(title, config, place, keras_3="keras_version" not in model and "module" in model)
+    return _graph(title, config, place, keras=keras, nested=nested)
 
 
-def _graph(title: str, config: Mapping[str, Any], place: str, *, keras_3: bool = False) -> Graph:
+def _graph(title: str, config: Mapping[str, Any], place: str, *, keras: int, nested: bool = False) -> Graph:
     entries = list(_entries(config["layers"], place))
-    if not keras_3:
+    if keras == 2:
         entries = [{**entry, "config": _in_words_of_keras_3(entry["config"])} for entry in entries]
     if config.get("trainable") is False:
-        entries = [{**entry, "config": {**entry["config"], "trainable": False}} for entry in entries]
-    nodes = list(_nodes(entries, config.get("build_input_shape"), place))
-    fed = {ref.layer for node in nodes for sources in node.inbound for ref in sources}
-    inputs = [Ref(node.name) for node in nodes if node.class_name == "InputLayer"]
-    outputs = [Ref(node.name) for node in nodes if node.name not in fed]
-    return Graph(
-        title,
-        tuple(nodes),
-        tuple(_references(config["input_layers"], "input_layers", place) if config.get("input_layers") else inputs),
-        tuple(_references(config["output_layers"], "output_layers", place) if config.get("output_layers") else outputs),
-        place,
-    )
+        entries = [_frozen(entry) for entry in entries]
+    shape = config.get("build_input_shape") or ([None] if nested else None)  # a nested one takes what it is given
+    nodes = list(_nodes(entries, shape, place, keras))
+    first_call = {node.name: _first_call(node, nodes, keras) for node in nodes if node.model is not None}
+
+    def counted(ref: Ref) -> Ref:
+        return ref._replace(call=ref.call - first_call.get(ref.layer, 0))
+
+    nodes = [replace(node, inbound=tuple(tuple(map(counted, call)) for call in node.inbound)) for node in nodes]
+    fed = {ref[:2] for node in nodes for sources in node.inbound for ref in sources}
+    ends = {"input": [Ref(node.name) for node in nodes if node.class_name == "InputLayer"]}
+    ends["output"] = [
+        Ref(node.name, call, tensor)
+        for node in nodes
+        for call in range(len(node.inbound))
+        if (node.name, call) not in fed
+        for tensor in range(1 if node.model is None else len(node.model.outputs))
+    ]
+    for role in ends:
+        if written := config.get(f"{role}_layers"):
+            ends[role] = [counted(ref) for ref in inbound.references(written, f"{role}_layers", place)]
+    return Graph(title, tuple(nodes), tuple(ends["input"]), tuple(ends["output"]), place, keras)
+
+
+def _first_call(model: Node, nodes: Sequence[Node], keras: int) -> int:
+    """The number that a file gives to the first call of a nested model.
+
+    Keras counts the model's own creation as call 0; Keras 3 does so except for `Sequential`.
+    """
+    used = [ref.call for node in nodes for call in node.inbound for ref in call if ref.layer == model.name]
+    if used and max(used) >= len(model.inbound):
+        return 1
+    if used and min(used) < 1:
+        return 0
+    return 0 if keras == 3 and model.class_name == "Sequential" else 1
+
+
+def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
+    config = entry["config"]
+    return {**entry, "config": {**config, "trainable": False} if isinstance(config, Mapping) else config}
 
 
 def _entries(layers: Sequence[Any], place: str) -> Iterator[dict[str, Any]]:
@@ -114,14 +140,23 @@ def _entries(layers: Sequence[Any], place: str) -> Iterator[dict[str, Any]]:
     wrong = []
     for index, layer in enumerate(layers):
         entry = {**layer, "config": _tuples(layer.get("config", {}))} if isinstance(layer, Mapping) else layer
+        if isinstance(entry, dict) and entry.get("class_name") in CONTAINERS and isinstance(entry["config"], list):
+            entry["config"] = {"layers": entry["config"]}
         fault = _entry_fault(entry)
         if fault:
             wrong.append(Problem(f"layers[{index}]", fault, place))
         else:
-            kind = "InputLayer" if entry["class_name"].lower() in ("input", "inputlayer") else entry["class_name"]
-            yield {**entry, "class_name": kind}
+            yield _renamed(entry)
     if wrong:
         raise NetworkError(wrong)
+
+
+def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry by the class that is meant: Keras 3 calls operations as it calls layers, in other modules."""
+    kind = entry["class_name"]
+    if re.match(r"keras(\.src)?\.ops\b", str(entry.get("module"))):
+        return {**entry, "class_name": "Operation", "config": {**entry["config"], "function": kind}}
+    return {**entry, "class_name": "InputLayer" if kind.lower() in ("input", "inputlayer") else kind}
 
 
 def _entry_fault(layer: Any) -> str:
@@ -141,26 +176,45 @@ def _entry_fault(layer: Any) -> str:
     return ""
 
 
-def _nodes(entries: Sequence[Mapping[str, Any]], build_shape: Any, place: str) -> Iterator[Node]:
+def _nodes(entries: Sequence[Mapping[str, Any]], shape: Any, place: str, keras: int) -> Iterator[Node]:
     names = _names(entries)
-    previous: str | None = None
+    known = set(names)
+    previous: tuple[Ref, ...] = ()
     for name, entry in zip(names, entries, strict=True):
-        kind, config = entry["class_name"], dict(entry["config"])
-        inbound: tuple[tuple[Ref, ...], ...]
+        kind, config = entry["class_name"], {key: value for key, value in entry["config"].items() if key != "name"}
+        model = None
+        if kind in CONTAINERS:
+            model = _model({**entry, "config": {**config, "name": name}}, place, keras, nested=True)
+        calls: tuple[tuple[Ref, ...], ...]
+        arguments: tuple[Arguments, ...] = ()
         if kind == "InputLayer":
             config["batch_input_shape"] = input_shape(config)
-            inbound = ((),)
-        elif calls := entry.get("inbound_nodes"):
-            inbound = tuple(tuple(_references(call, f"{name} ({kind})", place)) for call in calls)
-        elif previous is not None:
-            inbound = ((Ref(previous),),)
-        elif shape := input_shape(config) or build_shape:
-            yield Node(f"{name}_input", "InputLayer", {"batch_input_shape": shape}, ((),))
-            inbound = ((Ref(f"{name}_input"),),)
+            calls = ((),)
+        elif written := entry.get("inbound_nodes"):
+            read = [inbound.call(_tuples(one), known, f"{name} ({kind})", place) for one in written]
+            calls = tuple(tuple(refs) for refs, _ in read)
+            if any(given is not None for _, given in read):
+                arguments = tuple(listed(len(refs)) if given is None else given for refs, given in read)
+        elif previous:
+            calls = (previous,)
+        elif shapes := _entry_shapes(config, model) or ([shape] if shape else []):
+            stems = [f"{name}_input", *(f"{name}_input_{index}" for index in range(1, len(shapes)))]
+            for stem, one in zip(stems, shapes, strict=True):
+                yield Node(stem, "InputLayer", {"batch_input_shape": one}, ((),))
+            calls = (tuple(map(Ref, stems)),)
         else:
-            inbound = ((),)
-        yield Node(name, kind, config, inbound)
-        previous = name
+            calls = ((),)
+        yield Node(name, kind, {} if model else config, calls, arguments, model)
+        previous = tuple(Ref(name, 0, index) for index in range(len(model.outputs))) if model else (Ref(name),)
+
+
+def _entry_shapes(config: Mapping[str, Any], model: Graph | None) -> list[Any]:
+    """The shapes of what a first layer takes, where it says so itself."""
+    if model is None:
+        return [shape] if (shape := input_shape(config)) else []
+    inputs = {ref.layer for ref in model.inputs}
+    shapes = [node.config["batch_input_shape"] for node in model.nodes if node.name in inputs]
+    return [] if [None] in shapes else shapes
 
 
 def _names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -185,47 +239,19 @@ def _snake_case(class_name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
-def _references(value: Any, path: str, place: str) -> Iterator[Ref]:
-    """The tensors named in `inbound_nodes`, `input_layers` or `output_layers`, however deep Keras nests them.
-
-    Keras 2 writes `[name, call, tensor, {}]`, Keras 3 an object of class `__keras_tensor__`.
-
-    Args:
-        value: The tensors, as the file writes them.
-        path: How messages call what takes them.
-        place: The file.
-    """
-    if isinstance(value, str):
-        yield Ref(value)
-    elif isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            yield _keras_tensor(value, path, place)
-        else:
-            yield from _references([part for part in value.values() if not isinstance(part, str)], path, place)
-    elif isinstance(value, Sequence):
-        match list(value):
-            case [str(name), int(call), int(tensor), *_]:
-                yield Ref(name, call, tensor)
-            case parts:
-                for part in parts:
-                    yield from _references(part, path, place)
-
-
-def _keras_tensor(value: Mapping[str, Any], path: str, place: str) -> Ref:
-    match value:
-        case {"config": {"keras_history": [str(name), int(call), int(tensor)]}}:
-            return Ref(name, call, tensor)
-    raise NetworkError(
-        Problem(path, f"`keras_history` of its input must be [layer, call, tensor], got {show(value)}", place)
-    )
-
-
 def _in_words_of_keras_3(config: Mapping[str, Any]) -> dict[str, Any]:
     """A layer's keys with the one activation renamed that Keras 3 computes in another way."""
     return {
-        key: "hard_sigmoid_of_keras_2" if key.endswith("activation") and value == "hard_sigmoid" else value
+        key: OF_KERAS_2 if key.endswith("activation") and value == "hard_sigmoid" else _inner(value)
         for key, value in config.items()
     }
+
+
+def _inner(value: Any) -> Any:
+    """The layer inside a wrapper."""
+    if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
+        return {**value, "config": _in_words_of_keras_3(value["config"])}
+    return value
 
 
 def _tuples(value: Any) -> Any:

@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 
 from rmldnn.errors import NetworkError
 from rmldnn.networks.layer import Shape
 from rmldnn.networks.layout import tensor_shape
+from rmldnn.networks.variable import Variable
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """What is known of a layer.
+
+    Args:
+        name: Its name in its model.
+        class_name: Its class as the file writes it.
+        path: Where its module is in the network, if it has one: the names of the models around it and its own.
+        shapes: Keras shapes of what its first call gives, without the batch.
+        variables: Its weights.
+        layers: The layers in it, if it is a nested model.
+        own_operations: How many operations the log counts for it, its activation included.
+    """
+
+    name: str
+    class_name: str
+    path: str
+    shapes: tuple[Shape, ...]
+    variables: tuple[Variable, ...] = ()
+    layers: tuple[LayerFacts, ...] = ()
+    own_operations: int = 1
+
+    @property
+    def num_operations(self) -> int:
+        """Operations of the layer and those in it."""
+        return sum(layer.num_operations for layer in self.layers) if self.layers else self.own_operations
+
+    def flat(self) -> Iterator[LayerFacts]:
+        """The layer, or those in it if it is a nested model, however deep."""
+        if not self.layers:
+            yield self
+        for layer in self.layers:
+            yield from layer.flat()
 
 
 @dataclass(frozen=True)
@@ -22,6 +64,9 @@ class Facts:
         inputs: Keras shapes of the inputs, without the batch.
         outputs: Keras shapes of the outputs, without the batch.
         last_activation: What the first output went through last.
+        layers: The layers in file order.
+        modes: Modules that stay in one mode, and whether that is training.
+        channels_first: Whether the shapes have their channels first, as tensors have.
     """
 
     title: str
@@ -29,6 +74,13 @@ class Facts:
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     last_activation: str | None
+    layers: tuple[LayerFacts, ...] = ()
+    modes: tuple[tuple[str, bool], ...] = ()
+    channels_first: bool = False
+
+    def tensor(self, shape: Shape) -> Shape:
+        """The shape of a sample's tensor at the network's border."""
+        return shape if self.channels_first else tensor_shape(shape)
 
 
 class Network(fx.GraphModule):
@@ -73,6 +125,43 @@ class Network(fx.GraphModule):
         """The activation that the first output went through last, in lower case; None if there is none."""
         return self._facts.last_activation
 
+    @property
+    def layers(self) -> tuple[LayerFacts, ...]:
+        """What is known of the layers, in file order; nested models hold theirs."""
+        return self._facts.layers
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether Keras' shapes of the network have their channels first, as its tensors always have."""
+        return self._facts.channels_first
+
+    def variables(self) -> Iterator[tuple[LayerFacts, Variable, Tensor]]:
+        """Every weight as Keras counts them: its layer, the variable, and the parameter or buffer that holds it."""
+        for top in self.layers:
+            for layer in top.flat():
+                module = self.get_submodule(layer.path) if layer.variables else self
+                for variable in layer.variables:
+                    yield layer, variable, attrgetter(variable.parameter)(module)
+
+    def penalty(self) -> Tensor | None:
+        """What the regularizers of the file add to the loss, a scalar; None if there are none.
+
+        Frozen weights add nothing, as in Keras 3.
+        """
+        terms = []
+        for _, variable, parameter in self.variables():
+            l1, l2 = variable.penalty if parameter.requires_grad else (0.0, 0.0)
+            terms += [l1 * parameter.abs().sum()] if l1 else []
+            terms += [l2 * parameter.square().sum()] if l2 else []
+        return torch.stack(terms).sum() if terms else None
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets the mode, but for modules that the file keeps in one: frozen batch norm, calls with `training`."""
+        super().train(mode)
+        for name, fixed in self._facts.modes if "facts" in self.meta else ():
+            self.get_submodule(name).train(fixed)
+        return self
+
     def check_input(self, *shapes: Sequence[int]) -> None:
         """Refuses tensors that the network cannot take, with what to do about it.
 
@@ -86,7 +175,7 @@ class Network(fx.GraphModule):
         if len(shapes) != len(wanted):
             raise NetworkError(f"the network takes {len(wanted)} inputs, got {len(shapes)}")
         for shape, keras in zip(shapes, wanted, strict=True):
-            extents = tensor_shape(keras)
+            extents = self._facts.tensor(keras)
             if len(shape) - 1 == len(extents) and all(
                 want in (None, got) for got, want in zip(shape[1:], extents, strict=True)
             ):

@@ -188,10 +188,9 @@ def test_exported_keys_that_say_nothing_are_passed_over(value):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("kernel_regularizer", {"class_name": "L2", "config": {"l2": 0.01}}),
-        ("kernel_regularizer", "l2"),
+        ("activity_regularizer", {"class_name": "L2", "config": {"l2": 0.01}}),
         ("kernel_constraint", {"class_name": "MaxNorm", "config": {}}),
-        ("data_format", "channels_first"),
+        ("data_format", "channels_middle"),
         ("dtype", {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}),
     ],
 )
@@ -233,7 +232,7 @@ def test_a_negative_tensor_is_refused():
         ({"filters": 1e30}, "conv (Conv2D).filters: must be a positive integer, got 1e+30"),
         ({"padding": 1e20}, "conv (Conv2D).padding: must be"),
         ({"padding": 2**62}, "is larger than any tensor can be"),
-        ({"kernel_initializer": {"class_name": "HeNormal", "config": {"seed": 2**70}}}, "weight.seed: must fit into"),
+        ({"kernel_initializer": {"class_name": "HeNormal", "config": {"seed": 2**70}}}, "kernel.seed: must fit into"),
     ],
 )
 def test_huge_numbers_are_refused_with_layer_and_key(config, fault):
@@ -242,13 +241,113 @@ def test_huge_numbers_are_refused_with_layer_and_key(config, fault):
     assert fault in text
 
 
-def test_sharing_between_shapes_is_refused():
-    small = {"class_name": "InputLayer", "config": {"name": "small", "batch_input_shape": [None, 5, 5, 3]}}
-    twice = {**conv(), "inbound_nodes": [[["in", 0, 0, {}]], [["small", 0, 0, {}]]]}
-    assert "is shared by inputs of 8 x 8 x 3 and 5 x 5 x 3; give it inputs of one shape" in message(small, twice)
+def test_sharing_between_ranks_is_refused():
+    flat = {"class_name": "InputLayer", "config": {"name": "flat", "batch_input_shape": [None, 3]}}
+    twice = {**dense("twice"), "inbound_nodes": [[["in", 0, 0, {}]], [["flat", 0, 0, {}]]]}
+    wanted = "is shared by inputs of 8 x 8 x 3 and 3; give it inputs with the same number of axes"
+    assert wanted in message(flat, twice)
 
 
 def test_it_can_be_exported_and_scripted_by_torch():
     module = network(layers=[INPUT, conv(activation="relu", padding="same", strides=2), {"class_name": "Flatten"}])
     x = torch.rand(2, 3, 8, 8)
     assert torch.equal(torch.export.export(module, (x,)).module()(x), module(x))
+
+
+def chained(*layers):
+    """Layers one after the other, each called as it says or on the one before."""
+    return network(layers=[INPUT, *layers])
+
+
+def test_sharing_between_extents_pads_each_as_it_needs():
+    odd = {"class_name": "InputLayer", "config": {"name": "odd", "batch_input_shape": [None, 9, 9, 3]}}
+    shared = {**conv("shared", strides=2, padding="same"), "inbound_nodes": [[["in", 0, 0, {}]], [["odd", 0, 0, {}]]]}
+    module = network(layers=[INPUT, odd, shared]).eval()
+    alone = network(layers=[odd, conv("shared", strides=2, padding="same")]).eval()
+    alone.load_state_dict(module.state_dict())
+    x = torch.rand(1, 3, 9, 9)
+    even, odd = module(torch.rand(1, 3, 8, 8), x)
+    assert even.shape == (1, 2, 4, 4)
+    torch.testing.assert_close(odd, alone(x))
+
+
+def test_restarting_for_a_shared_layer_leaves_the_seed_alone():
+    odd = {"class_name": "InputLayer", "config": {"name": "odd", "batch_input_shape": [None, 9, 9, 3]}}
+    first = conv("first", kernel_initializer="glorot_uniform", bias_initializer="zeros")
+    shared = {**conv("shared"), "inbound_nodes": [[["in", 0, 0, {}]], [["odd", 0, 0, {}]]]}
+    torch.manual_seed(3)
+    plain = chained(first)
+    torch.manual_seed(3)
+    module = network(layers=[INPUT, {**first, "inbound_nodes": [[["in", 0, 0, {}]]]}, odd, shared])
+    assert torch.equal(module.first.weight, plain.first.weight)
+
+
+def nested(name, *layers, calls=("in",)):
+    inner = {"layers": [{"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 8, 8, 3]}}]}
+    inner["layers"] += layers
+    inbound = [[[call, 0, 0, {}]] for call in calls]
+    return {"class_name": "Functional", "name": name, "config": inner, "inbound_nodes": inbound}
+
+
+def test_layers_of_a_nested_model_are_called_after_both():
+    module = chained(nested("inner", conv("a"), conv("b")), dense("head"))
+    assert {name.rpartition(".")[0] for name in module.state_dict()} == {"inner.a", "inner.b", "head"}
+    assert module(torch.rand(1, 3, 8, 8)).shape == (1, 4, 4, 4)
+
+
+def test_a_nested_model_called_twice_shares_its_weights():
+    other = {"class_name": "InputLayer", "config": {"name": "other", "batch_input_shape": [None, 8, 8, 3]}}
+    module = chained(other, nested("inner", conv("a"), calls=("in", "other")))
+    x = torch.rand(1, 3, 8, 8)
+    one, two = module(x, x)
+    assert torch.equal(one, two)
+    assert len(module.state_dict()) == 2
+
+
+def test_problems_in_a_nested_model_name_both_layers():
+    assert message(nested("inner", conv("a", filters=0))).startswith("a (Conv2D).filters: must be")
+    assert message(nested("inner", {"class_name": "Conf2D", "config": {"name": "a"}})).startswith(
+        "inner (Functional): a (Conf2D): unknown layer class"
+    )
+
+
+def test_a_call_with_training_false_stays_so():
+    drop = {"class_name": "Dropout", "config": {"name": "drop", "rate": 0.5}}
+    module = chained({**drop, "inbound_nodes": [[["in", 0, 0, {"training": False}]]]}).train()
+    x = torch.rand(1, 3, 8, 8)
+    assert torch.equal(module(x), x)
+    assert copy.deepcopy(module).train()(x).equal(x)
+
+
+def test_keywords_of_a_call_that_nobody_understands_are_refused():
+    called = {**conv(), "inbound_nodes": [[["in", 0, 0, {"alpha": 3}]]]}
+    assert "is called with `alpha`: 3, which it does not take" in message(called)
+
+
+def test_channels_first_models_take_and_give_tensors_as_they_are():
+    first = {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 3, 8, 10]}}
+    module = network(layers=[first, conv("c", data_format="channels_first", activation="relu")])
+    last = network(layers=[{**first, "config": {"batch_input_shape": [None, 8, 10, 3]}}, conv("c", activation="relu")])
+    last.load_state_dict(module.state_dict())
+    x = torch.rand(2, 3, 8, 10)
+    assert module.output_shapes == [[None, 2, 6, 8]]
+    torch.testing.assert_close(module(x), last(x))
+
+
+def test_penalties_are_those_of_the_formula():
+    layer = dense(
+        "d", kernel_regularizer={"class_name": "L1L2", "config": {"l1": 0.1, "l2": 0.2}}, bias_regularizer="l2"
+    )
+    module = chained(layer)
+    weight, bias = module.d.weight, module.d.bias
+    expected = 0.1 * weight.abs().sum() + 0.2 * weight.square().sum() + 0.01 * bias.square().sum()
+    torch.testing.assert_close(module.penalty(), expected)
+
+
+def test_frozen_layers_have_no_penalty():
+    assert chained(dense("d", kernel_regularizer="l2", trainable=False)).penalty() is None
+
+
+@pytest.mark.parametrize("value", ["l3", {"class_name": "L2", "config": {"l2": -1}}, {"class_name": "Orthogonal"}])
+def test_odd_regularizers_are_refused(value):
+    assert "`kernel_regularizer`" in message(dense("d", kernel_regularizer=value))

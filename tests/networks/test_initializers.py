@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,11 +11,14 @@ from torch import nn
 
 from rmldnn.errors import NetworkError
 from rmldnn.networks.initializers import Fans, fans, find, initialized
+from rmldnn.networks.variable import Variable
 
+KERNEL = Variable("kernel", "weight", (3, 3, 3, 4), (3, 2, 0, 1))
+BIAS = Variable("bias", "bias", (4,))
 INPUTS, OUTPUTS = 64 * 9, 32 * 9
 
 
-def filled(choice, shape=(32, 64, 3, 3)):
+def filled(choice, shape=(3, 3, 64, 32)):
     torch.manual_seed(0)
     weight = torch.full(shape, math.nan)
     find(choice, "weight")(weight)
@@ -22,11 +26,11 @@ def filled(choice, shape=(32, 64, 3, 3)):
 
 
 def test_fans_count_the_window():
-    assert fans(torch.empty(32, 64, 3, 3)) == Fans(INPUTS, OUTPUTS)
+    assert fans((3, 3, 64, 32)) == Fans(INPUTS, OUTPUTS)
 
 
 def test_fans_of_a_bias_are_its_length():
-    assert fans(torch.empty(5)) == Fans(5, 5)
+    assert fans((5,)) == Fans(5, 5)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,11 @@ def test_orthogonal_rows_are_orthogonal():
     torch.testing.assert_close(weight @ weight.T, 4 * torch.eye(8))
 
 
+def test_the_window_of_an_orthogonal_kernel_counts_as_inputs():
+    matrix = filled("Orthogonal", (3, 3, 2, 8)).reshape(18, 8)
+    torch.testing.assert_close(matrix.T @ matrix, torch.eye(8))
+
+
 def test_identity():
     assert torch.equal(filled("Identity", (3, 3)), torch.eye(3))
 
@@ -82,7 +91,7 @@ def test_a_seed_fixes_the_values_and_leaves_torchs_generator_alone():
     choice = {"class_name": "GlorotUniform", "config": {"seed": 7}}
     first = filled(choice)
     following = torch.rand(1)
-    find(choice, "weight")(other := torch.empty(32, 64, 3, 3))
+    find(choice, "weight")(other := torch.empty(3, 3, 64, 32))
     assert torch.equal(first, other)
     torch.manual_seed(0)
     assert torch.equal(following, torch.rand(1))
@@ -92,13 +101,14 @@ def test_layers_that_name_none_start_as_in_torch():
     torch.manual_seed(5)
     expected = nn.Conv2d(3, 4, 3)
     torch.manual_seed(5)
-    module = initialized(nn.Conv2d, 3, 4, 3, weight=None, bias=None)
+    module = initialized(nn.Conv2d, 3, 4, 3, variables=[KERNEL, BIAS])
     assert torch.equal(module.weight, expected.weight)
     assert torch.equal(module.bias, expected.bias)
 
 
 def test_one_parameter_may_be_named_alone():
-    module = initialized(nn.Linear, 4, 5, weight=None, bias="zeros")
+    kernel = Variable("kernel", "weight", (4, 5), (1, 0))
+    module = initialized(nn.Linear, 4, 5, variables=[kernel, replace(BIAS, shape=(5,), initializer="zeros")])
     assert module.bias.abs().sum() == 0
     assert 0 < module.weight.abs().max() <= 0.5
 
@@ -146,18 +156,19 @@ def test_values_that_cannot_be_drawn_are_refused(name, config, fault):
 
 def test_modules_too_large_for_memory_are_refused_with_their_size():
     with pytest.raises(NetworkError) as caught:
-        initialized(nn.Linear, 2**25, 2**25, weight=None)
-    assert str(caught.value) == (f"its {2**50 + 2**25:,} parameters do not fit into memory; make the layer smaller")
+        initialized(nn.Linear, 2**25, 2**25, variables=[Variable("kernel", "weight", (2**25, 2**25), (1, 0))])
+    assert str(caught.value) == (f"its {2**50:,} parameters do not fit into memory; make the layer smaller")
 
 
 def test_modules_are_of_their_own_class():
-    assert type(initialized(nn.Linear, 2, 3)) is nn.Linear
+    assert type(initialized(nn.Linear, 2, 3, variables=[])) is nn.Linear
 
 
 def test_building_loads_no_compiler():
     code = (
-        "import sys, torch; from rmldnn.networks.initializers import initialized;"
-        "before = set(sys.modules); initialized(torch.nn.Conv2d, 1, 2, 3, weight='glorot_uniform', bias='zeros');"
+        "import sys, torch; from rmldnn.networks.layers.convolution import conv2d;"
+        "before = set(sys.modules);"
+        "conv2d((9, 9, 1), filters=2, kernel_size=3, kernel_initializer='glorot_uniform', bias_initializer='zeros');"
         "heavy = {'sympy', 'torch._dynamo', 'torch.fx.experimental.symbolic_shapes'};"
         "sys.exit(bool(heavy & (set(sys.modules) - before)))"
     )

@@ -130,7 +130,9 @@ def test_a_model_that_is_not_trainable_freezes_its_layers():
 
 @pytest.mark.parametrize(("version", "name"), [("2.4.0", "hard_sigmoid_of_keras_2"), (None, "hard_sigmoid")])
 def test_hard_sigmoid_is_that_of_the_version(version, name):
-    layers = [INPUT, {"class_name": "Activation", "config": {"activation": "hard_sigmoid"}}]
+    key = "batch_input_shape" if version else "batch_shape"
+    first = {"class_name": "InputLayer", "config": {"name": "in", key: [None, 8]}}
+    layers = [first, {"class_name": "Activation", "config": {"activation": "hard_sigmoid"}}]
     model = {"class_name": "Sequential", "config": {"layers": layers}, "module": "keras"}
     graph = read({**model, "keras_version": version} if version else model)
     assert graph.nodes[1].config["activation"] == name

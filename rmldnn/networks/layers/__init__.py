@@ -1,8 +1,13 @@
 """Layers, one function each: the modules of this package are the registry, and adding a layer is adding a function.
 
-A layer is a component whose keyword-only parameters are Keras' keys. Its positional parameter comes from the builder:
-`shape`, the Keras shape of its input without the batch, or `shapes` if it takes several inputs. It returns a
-`rmldnn.networks.layer.Layer`.
+A layer is a component whose keyword-only parameters are Keras' keys. Its positional parameters come from the builder,
+by their names:
+
+- `shape`, the Keras shape of its input without the batch, or `shapes` if it takes several inputs;
+- `arguments`, how the file calls it (`graph.Arguments`), if that says more than which tensors enter;
+- `keras`, the generation of Keras that wrote the file, 2 or 3, if that changes what it computes.
+
+It returns a `rmldnn.networks.layer.Layer`.
 
 The sources are read, not imported, to see which layers there are: judging a network file needs no torch.
 """
@@ -26,13 +31,18 @@ class Entry:
         name: What users call it.
         module: The module that holds it.
         function: Its function there.
-        merges: Whether it takes several inputs.
+        takes: Its positional parameters.
     """
 
     name: str
     module: str
     function: str
-    merges: bool
+    takes: tuple[str, ...]
+
+    @property
+    def merges(self) -> bool:
+        """Whether it takes several inputs."""
+        return "shapes" in self.takes
 
     def load(self) -> Callable[..., Any]:
         """Imports the layer's function."""
@@ -67,5 +77,5 @@ def _entry(statement: ast.stmt, module: str) -> Entry | None:
             args=ast.arguments(args=positional),
             decorator_list=[ast.Call(func=ast.Name(id="component"), args=[ast.Constant(value=str(name))])],
         ):
-            return Entry(name, module, function, merges=any(argument.arg == "shapes" for argument in positional))
+            return Entry(name, module, function, tuple(argument.arg for argument in positional))
     return None

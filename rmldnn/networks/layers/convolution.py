@@ -14,6 +14,7 @@ from rmldnn.networks import activations
 from rmldnn.networks.initializers import initialized
 from rmldnn.networks.layer import Layer, Shape, Step
 from rmldnn.networks.layout import spatial_input
+from rmldnn.networks.variable import Variable
 from rmldnn.networks.windows import Sides, Window, flat, pad_same, per_axis
 from rmldnn.types import Count, Index
 
@@ -136,9 +137,12 @@ def _convolution(
         else:
             before = (partial(functional.pad, pad=flat(sides)),)
     arguments = (channels, filters, window.extent, window.stride, symmetric, window.dilation, groups, use_bias)
-    initial = {"weight": kernel_initializer, "bias": bias_initializer}
-    module = initialized(_MODULES[axes], *arguments, **initial)
-    return Layer((*counts, filters), (*before, module), activations.find(activation))
+    kernel = (*window.extent, channels // groups, filters)
+    variables = [Variable("kernel", "weight", kernel, (axes + 1, axes, *range(axes)), kernel_initializer)]
+    if use_bias:
+        variables.append(Variable("bias", "bias", (filters,), initializer=bias_initializer))
+    module = initialized(_MODULES[axes], *arguments, variables=variables)
+    return Layer((*counts, filters), (*before, module), activations.find(activation), tuple(variables))
 
 
 def _sides(padding: str | int | list[int], window: Window, spatial: Shape) -> tuple[Sides, ...] | None:

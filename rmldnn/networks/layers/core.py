@@ -12,6 +12,7 @@ from rmldnn.networks import activations
 from rmldnn.networks.initializers import initialized
 from rmldnn.networks.layer import Layer, Shape
 from rmldnn.networks.layout import channels_first, channels_last, size
+from rmldnn.networks.variable import Variable
 from rmldnn.types import Count
 
 
@@ -59,12 +60,15 @@ def dense(
             f"the last axis of its input of {size(shape)} has no fixed extent; "
             "give the input a full `batch_input_shape`, or pool globally before"
         )
-    initial = {"weight": kernel_initializer, "bias": bias_initializer}
-    linear = initialized(nn.Linear, features, units, use_bias, **initial)
+    variables = [Variable("kernel", "weight", (features, units), (1, 0), kernel_initializer)]
+    if use_bias:
+        variables.append(Variable("bias", "bias", (units,), initializer=bias_initializer))
+    linear = initialized(nn.Linear, features, units, use_bias, variables=variables)
     return Layer(
         shape=(*shape[:-1], units),
         steps=(*channels_last(shape), linear, *channels_first(shape)),
         activation=activations.find(activation),
+        variables=tuple(variables),
     )
 
 

@@ -1,0 +1,86 @@
+"""The files in which Keras keeps the description of a network: JSON, `.keras` archives, HDF5 files of whole models.
+
+What a file is, its content decides, not its name.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from rmldnn.errors import NetworkError, Problem
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def load(path: str) -> tuple[Any, str]:
+    """The model object in a file, and the version of Keras that the file names outside of it, if it does.
+
+    Raises:
+        NetworkError: The file is missing, unreadable, or describes no network.
+    """
+    if not path:
+        raise NetworkError("`layers` is empty; give the path of a Keras JSON file, or the list of layers itself")
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(HDF5))
+        if start == HDF5:
+            return _from_hdf5(path)
+        if start[:2] == b"PK" and zipfile.is_zipfile(file):
+            return _from_archive(path)
+        return _parsed(file.read_text(encoding="utf-8"), path), ""
+    except FileNotFoundError:
+        raise NetworkError(
+            f"{path}: no such file in {Path.cwd()}; `layers` is a path relative to the working directory, "
+            "or the list of layers itself"
+        ) from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:  # ValueError: no UTF-8, or no path at all
+        raise NetworkError(f"{path}: cannot be read: {error}; `layers` must be a file that Keras wrote") from None
+
+
+def _from_archive(path: str) -> tuple[Any, str]:
+    with zipfile.ZipFile(path) as archive:
+        try:
+            config = archive.read("config.json")
+            metadata = json.loads(archive.read("metadata.json"))
+        except KeyError:
+            raise NetworkError(
+                f"{path}: a zip archive without `config.json`, so no `.keras` file; "
+                "`layers` must be a file that Keras wrote"
+            ) from None
+    return _parsed(config.decode(), f"{path}/config.json"), str(metadata.get("keras_version", ""))
+
+
+def _from_hdf5(path: str) -> tuple[Any, str]:
+    import h5py
+
+    with h5py.File(path) as file:
+        config, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
+    if config is None:
+        raise NetworkError(
+            f"{path}: holds weights only, no network; give the model's JSON as `layers` and this file as "
+            "`checkpoints.load`"
+        )
+    return _parsed(_text(config), path), _text(version)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _parsed(text: str, path: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise NetworkError(
+            Problem(
+                "",
+                f"not valid JSON: {error.msg} at column {error.colno}; export it again with `model.to_json()`",
+                f"{path}:{error.lineno}",
+            )
+        ) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise NetworkError(Problem("", f"not valid JSON: {error}; write a smaller number", path)) from None
