@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -18,6 +19,7 @@ from typing import NoReturn
 import rmldnn
 from rmldnn.component import near_miss
 from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.verbs import VERBS, Parser
 
 APPLICATIONS = {
     "dnn": "classification, segmentation, regression",
@@ -38,18 +40,11 @@ Trains and runs deep-learning models from one configuration file.
 EXIT_CODES = "Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 1 anything else."
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong command line as any other error, instead of argparse's usage dump."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; see rmldnn --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="rmldnn",
-        usage="rmldnn [options] CONFIG [KEY=VALUE ...]",
-        description=DESCRIPTION,
+        usage="rmldnn [options] CONFIG [KEY=VALUE ...]\n       rmldnn VERB ...",
+        description=DESCRIPTION + "".join(f"\n  rmldnn {verb:<48}{text}" for verb, text in VERBS.items()),
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -104,6 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     try:
+        if arguments and arguments[0] in VERBS:
+            verb = import_module(f"rmldnn.verbs.{arguments[0]}")
+            return int(verb.main(arguments[1:]))
         _run(parse(arguments))
     except KeyboardInterrupt:
         print("rmldnn: interrupted", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path as Folder
 from typing import Any, Literal, get_args
 
 import torch
@@ -20,6 +21,7 @@ from rmldnn.engine.loop import evaluate, fit
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import NetworkError, Problem, RmldnnError
 from rmldnn.networks.compile import network
+from rmldnn.networks.drawing import draw
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Console, Consumer, open_console
 from rmldnn.output.outfile import Outfile
@@ -87,6 +89,8 @@ def run(
     num_epochs: Count = 1,
     outfile: Path | None = None,
     seed: Index = 0,
+    debug: bool = False,
+    debug_interval: Count = 1,  # noqa: ARG001 - of the original; a network is drawn once
 ) -> tuple[Iterator[Step], list[Consumer]]:
     """Makes everything that the composed configuration names, and describes it.
 
@@ -98,6 +102,9 @@ def run(
         num_epochs: Passes over the training data.
         outfile: Base name of two log files: `out.txt` gives `out_train.txt` and `out_test.txt`; none without it.
         seed: Seed of the initial weights, the order of the samples and the dropout.
+        debug: Whether a drawing of the network is written into the working directory: `<name of the network>.dot` for
+            GraphViz, and `.svg` where that is installed.
+        debug_interval: Accepted for files of the original; the network is drawn once.
 
     Returns:
         The steps of the run, yet to be taken, and who wants to see them in this process.
@@ -108,6 +115,8 @@ def run(
     torch.manual_seed(seed)
     model = network(lenient, layers=config["layers"])
     console.section("Neural Network", network_rows(model))
+    if debug and engine.rank == 0:
+        _draw(model)
 
     nodes = translate.job(config)
     checkpoints = _instantiate(nodes["checkpoints"])
@@ -132,10 +141,18 @@ def run(
             outputs.append(Outfile(outfile, train=training, test="test" in loaders))
     console.section("Dataset", dataset_rows(loaders, engine.world, predictions.rows))
 
-    task, test, wanted = Supervised(loss), loaders.get("test"), bool(predictions.rows)
+    task, test, wanted = Supervised(loss, penalty=model.penalty), loaders.get("test"), bool(predictions.rows)
     if optimizer is None:
         return evaluate(engine, task, model, loaders["test"], wanted), outputs
     return fit(engine, task, model, optimizer, scheduler, loaders["train"], test, num_epochs, wanted), outputs
+
+
+def _draw(model: Network) -> None:
+    try:
+        for path in draw(model, Folder.cwd()):
+            log.info("Drawing of the network: %s", path.name)
+    except OSError as error:
+        raise RmldnnError(f"cannot draw the network (`debug`): {error}") from error
 
 
 def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], console: Console) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ import logging
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import torch
 from torch import fx, nn
@@ -22,42 +22,55 @@ from rmldnn.networks.layer import Layer, Shape, Step
 from rmldnn.networks.layout import channels_first, channels_last, size
 from rmldnn.networks.making import judge, make
 from rmldnn.networks.network import Facts, LayerFacts, Network
+from rmldnn.networks.original import as_original
 from rmldnn.types import Path
 
 log = logging.getLogger("rmldnn")
 
 
 @component("keras")
-def network(lenient: bool = False, *, layers: Path | list[dict[str, Any]] | dict[str, Any]) -> Network:
+def network(
+    lenient: bool = False,
+    *,
+    layers: Path | list[dict[str, Any]] | dict[str, Any],
+    semantics: Literal["keras", "original"] = "keras",
+) -> Network:
     """The network that Keras layers describe.
 
     Initial values come from torch's global generator.
 
     Args:
         lenient: Whether unknown keys are warnings.
-        layers: Path of a Keras JSON file, a list of layers, or a Keras model as an object.
+        layers: Path of a Keras file (JSON, `.keras`, `.h5` of a whole model), a list of layers, or a Keras model as an
+            object.
+        semantics: `original` for what the original rmldnn did in training where that was not what Keras says:
+            initializers of the file are passed over, batch norm always has weight and bias, a momentum up to 0.5 is
+            torch's, and a frozen batch norm uses the statistics of the batch.
 
     Raises:
         NetworkError: With every problem found in the file.
     """
-    return build(keras.read(layers), lenient=lenient)
+    return build(keras.read(layers), lenient=lenient, semantics=semantics)
 
 
-def build(graph: Graph, *, lenient: bool = False) -> Network:
+def build(graph: Graph, *, lenient: bool = False, semantics: Literal["keras", "original"] = "keras") -> Network:
     """Compiles a graph that `keras.read` made.
 
     Args:
         graph: The network.
         lenient: Whether unknown keys are warnings.
+        semantics: `original` for what the original rmldnn did in training where that was not what Keras says.
 
     Raises:
         NetworkError: With every problem found: unknown keys, wrong values, shapes that do not fit.
     """
+    if semantics == "original":
+        graph = as_original(graph)
     general: dict[str, list[Shape]] = {}
     state = torch.get_rng_state()
     while True:
         try:
-            return _Builder(graph, lenient, general).network()
+            return _Builder(graph, lenient, general, freezes=semantics == "keras").network()
         except _WiderError:
             torch.set_rng_state(state)
 
@@ -83,9 +96,11 @@ class _Builder:
         graph: The network.
         lenient: Whether mild problems are warnings.
         general: By name the shapes for which layers are to be made that are called with inputs of several shapes.
+        freezes: Whether a batch norm that is not trainable keeps its statistics.
     """
 
-    def __init__(self, graph: Graph, lenient: bool, general: dict[str, list[Shape]]) -> None:
+    def __init__(self, graph: Graph, lenient: bool, general: dict[str, list[Shape]], *, freezes: bool) -> None:
+        self._freezes = freezes
         self._graph = graph
         self._lenient = lenient
         self._general = general
@@ -133,6 +148,7 @@ class _Builder:
             layers,
             tuple(self._modes.items()),
             plain,
+            graph,
         )
         return Network(self._modules, self._code, facts)
 
@@ -242,7 +258,8 @@ class _Builder:
         """Keeps modules in the mode in which the file has them, whatever the network's own."""
         training = call.arguments.keywords.get("training")
         for inner in modules:
-            frozen = isinstance(self._modules[inner], BatchNorm) and call.node.config.get("trainable") is False
+            stays = self._freezes and call.node.config.get("trainable") is False
+            frozen = stays and isinstance(self._modules[inner], BatchNorm)
             if isinstance(training, bool) or frozen:
                 self._modes.setdefault(inner, bool(training) and not frozen)
 
@@ -300,7 +317,8 @@ class _Builder:
                     made.shapes if layer is None else layer.shapes,
                     layer.variables if layer is not None else (),
                     inner,
-                    1 + (layer is not None and _embeds(layer)),
+                    layer.activation.name if layer is not None and _embeds(layer) else "",
+                    node.implicit,
                 )
             )
         return tuple(facts)

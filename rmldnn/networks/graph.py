@@ -54,6 +54,7 @@ class Node:
             the one call of an input takes none.
         arguments: For each call how its tensors are handed over; empty if all calls just list them.
         model: The network that the layer is, if it is a nested one.
+        implicit: Whether it is an input that the file only implies by the shape of its first layer.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Node:
     inbound: tuple[tuple[Ref, ...], ...]
     arguments: tuple[Arguments, ...] = ()
     model: Graph | None = None
+    implicit: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} ({self.class_name})"

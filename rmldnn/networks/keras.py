@@ -200,7 +200,7 @@ def _nodes(entries: Sequence[Mapping[str, Any]], shape: Any, place: str, keras: 
         elif shapes := _entry_shapes(config, model) or ([shape] if shape else []):
             stems = [f"{name}_input", *(f"{name}_input_{index}" for index in range(1, len(shapes)))]
             for stem, one in zip(stems, shapes, strict=True):
-                yield Node(stem, "InputLayer", {"batch_input_shape": one}, ((),))
+                yield Node(stem, "InputLayer", {"batch_input_shape": one}, ((),), implicit=True)
             calls = (tuple(map(Ref, stems)),)
         else:
             calls = ((),)
@@ -248,10 +248,10 @@ def _in_words_of_keras_3(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inner(value: Any) -> Any:
-    """The layer inside a wrapper."""
+    """The layer inside a wrapper, or a list of cells."""
     if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
         return {**value, "config": _in_words_of_keras_3(value["config"])}
-    return value
+    return [_inner(one) for one in value] if isinstance(value, list) else value
 
 
 def _tuples(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from rmldnn.errors import NetworkError
+from rmldnn.networks.graph import Graph
 from rmldnn.networks.layer import Shape
 from rmldnn.networks.layout import tensor_shape
 from rmldnn.networks.variable import Variable
@@ -30,7 +32,8 @@ class LayerFacts:
         shapes: Keras shapes of what its first call gives, without the batch.
         variables: Its weights.
         layers: The layers in it, if it is a nested model.
-        own_operations: How many operations the log counts for it, its activation included.
+        activation: The activation that it holds besides; empty if it has none.
+        implicit: Whether it is an input that the file only implies.
     """
 
     name: str
@@ -39,12 +42,13 @@ class LayerFacts:
     shapes: tuple[Shape, ...]
     variables: tuple[Variable, ...] = ()
     layers: tuple[LayerFacts, ...] = ()
-    own_operations: int = 1
+    activation: str = ""
+    implicit: bool = False
 
     @property
     def num_operations(self) -> int:
-        """Operations of the layer and those in it."""
-        return sum(layer.num_operations for layer in self.layers) if self.layers else self.own_operations
+        """How many the log counts: the layer and its activation, or the layers in it."""
+        return sum(layer.num_operations for layer in self.layers) if self.layers else 1 + bool(self.activation)
 
     def flat(self) -> Iterator[LayerFacts]:
         """The layer, or those in it if it is a nested model, however deep."""
@@ -67,6 +71,7 @@ class Facts:
         layers: The layers in file order.
         modes: Modules that stay in one mode, and whether that is training.
         channels_first: Whether the shapes have their channels first, as tensors have.
+        graph: What the network was built from.
     """
 
     title: str
@@ -77,6 +82,18 @@ class Facts:
     layers: tuple[LayerFacts, ...] = ()
     modes: tuple[tuple[str, bool], ...] = ()
     channels_first: bool = False
+    graph: Graph | None = None
+
+    @cached_property
+    def penalties(self) -> tuple[tuple[str, tuple[float, float]], ...]:
+        """The parameters with regularizers, by name, and their factors l1 and l2."""
+        return tuple(
+            (f"{layer.path}.{variable.parameter}", variable.penalty)
+            for top in self.layers
+            for layer in top.flat()
+            for variable in layer.variables
+            if any(variable.penalty)
+        )
 
     def tensor(self, shape: Shape) -> Shape:
         """The shape of a sample's tensor at the network's border."""
@@ -131,6 +148,13 @@ class Network(fx.GraphModule):
         return self._facts.layers
 
     @property
+    def description(self) -> Graph:
+        """What the network was built from."""
+        graph = self._facts.graph
+        assert graph is not None  # noqa: S101 - `build` gives it
+        return graph
+
+    @property
     def channels_first(self) -> bool:
         """Whether Keras' shapes of the network have their channels first, as its tensors always have."""
         return self._facts.channels_first
@@ -149,10 +173,11 @@ class Network(fx.GraphModule):
         Frozen weights add nothing, as in Keras 3.
         """
         terms = []
-        for _, variable, parameter in self.variables():
-            l1, l2 = variable.penalty if parameter.requires_grad else (0.0, 0.0)
-            terms += [l1 * parameter.abs().sum()] if l1 else []
-            terms += [l2 * parameter.square().sum()] if l2 else []
+        for name, (l1, l2) in self._facts.penalties:
+            parameter = self.get_parameter(name)
+            if parameter.requires_grad:
+                terms += [l1 * parameter.abs().sum()] if l1 else []
+                terms += [l2 * parameter.square().sum()] if l2 else []
         return torch.stack(terms).sum() if terms else None
 
     def train(self, mode: bool = True) -> Self:

@@ -49,15 +49,24 @@ class Supervised:
     Args:
         loss: A loss component with its keys bound; None if the network is only to predict.
         metric: What evaluation reports as accuracy; by default the one that goes with the loss.
+        penalty: What the network's regularizers add to the loss, as Keras does; None, or a function that may give None.
     """
 
-    def __init__(self, loss: Callable[..., Tensor] | None = None, metric: Metric | None = None) -> None:
+    def __init__(
+        self,
+        loss: Callable[..., Tensor] | None = None,
+        metric: Metric | None = None,
+        penalty: Callable[[], Tensor | None] | None = None,
+    ) -> None:
+        self.penalty = penalty
         self.loss = loss
         self.metric = metric if metric is not None or loss is None else accuracy_for(loss)
 
     def forward(self, network: nn.Module, batch: Batch, total: Total) -> tuple[Tensor | None, Tensor]:
-        """Output of the network, and its loss if there is something to compare it with."""
+        """Output of the network, and its loss, penalties included, if there is something to compare it with."""
         output: Tensor = network(batch.inputs)
         if self.loss is None or batch.targets is None:
             return None, output
-        return self.loss(output, batch.targets, total), output
+        loss = self.loss(output, batch.targets, total)
+        penalty = self.penalty() if self.penalty is not None else None
+        return (loss if penalty is None else loss + penalty), output

@@ -1,0 +1,123 @@
+"""`rmldnn network`: the network file of a known family."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rmldnn.config import catalog
+from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.networks.graph import Graph
+from rmldnn.networks.writing import write
+from rmldnn.output.tables import print_table
+from rmldnn.types import describe
+from rmldnn.verbs import parser
+
+DESCRIPTION = """\
+Writes the Keras JSON of a network of a known family. Without a name it lists the families.
+
+  rmldnn network                                                      the families
+  rmldnn network unet                                                 the keys of one
+  rmldnn network unet backbone=resnet34 num_classes=3 --out net.json  a network file"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Lists, explains or writes; returns the exit code."""
+    options = parser("network", "[FAMILY [KEY=VALUE ...] [--out FILE]]", DESCRIPTION)
+    options.add_argument("words", nargs="*", metavar="FAMILY KEY=VALUE", help="the family, then its keys")
+    options.add_argument("--out", metavar="FILE", help="where to write; - is standard output")
+    given = options.parse_intermixed_args(list(arguments))
+    names = [word for word in given.words if "=" not in word]
+    keys = dict(_pair(word) for word in given.words if "=" in word)
+    if len(names) > 1:
+        raise ConfigError(f"takes one family, got {', '.join(names)}; keys are written key=value")
+    if not names:
+        _list()
+        return 0
+    if given.out is None and not keys:
+        _explain(names[0])
+        return 0
+    if given.out is None:
+        raise ConfigError("where to? add --out net.json, or --out - for standard output")
+    text = json.dumps(write(graph(names[0], keys)), indent=1) + "\n"
+    if given.out == "-":
+        sys.stdout.write(text)
+    else:
+        _save(Path(given.out), text)
+        print(given.out)
+    return 0
+
+
+def graph(family: str, keys: Mapping[str, Any], place: str = "command line") -> Graph:
+    """The network of a family.
+
+    Args:
+        family: Its name, matched without regard to case.
+        keys: Its keys and their values.
+        place: Where these come from, for messages.
+
+    Raises:
+        ConfigError: No such family, or its keys are wrong; carries all problems.
+    """
+    form = catalog.find("zoo", family)
+    if form is None:
+        raise ConfigError(
+            Problem("network", f"there is no network family `{family}`{catalog.suggest('zoo', family)}", place)
+        )
+    if problems := [Problem(one.path, one.message, place) for one in form.check(keys, f"network {form.name}")]:
+        raise ConfigError(problems)
+    module, _, name = form.target.rpartition(".")
+    made: Graph = getattr(import_module(module), name)(**keys)
+    return made
+
+
+def _pair(word: str) -> tuple[str, Any]:
+    key, _, value = word.partition("=")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key, value
+
+
+def _list() -> None:
+    rows = [(form.name, form.doc.partition("\n")[0]) for form in catalog.group("zoo").values()]
+    print_table("", ["Family", "What it is"], rows)
+    print("rmldnn network FAMILY shows the keys of one.")
+
+
+def _explain(family: str) -> None:
+    form = catalog.find("zoo", family)
+    if form is None:
+        raise ConfigError(f"there is no network family `{family}`{catalog.suggest('zoo', family)}")
+    print(form.doc.partition("\n")[0] + "\n")
+    rows = [
+        (name, "required" if one.required else json.dumps(one.default), describe(one.annotation))
+        for name, one in form.parameters.items()
+    ]
+    print_table("", ["Key", "Default", "Value"], rows)
+    print(f"rmldnn network {form.name} KEY=VALUE ... --out net.json writes the network file.")
+
+
+def _save(path: Path, text: str) -> None:
+    """Writes the file entirely or not at all."""
+    partial = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        partial = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.chmod(0o644)
+        partial.replace(path)
+    except OSError as error:
+        raise RmldnnError(f"cannot write `{path}`: {error.strerror or error}") from error
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
