@@ -182,6 +182,8 @@ def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
     wanted = 1
     if node.model is not None:
         wanted = len(node.model.inputs)
+    elif code := _code(node):
+        yield f"{code} holds Python code, which is not run; export the model with layers or operations instead"
     elif entry is None:
         yield f"unknown layer class `{node.class_name}`{near_miss(node.class_name, layers.names())}"
     for sources in node.inbound:
@@ -199,6 +201,24 @@ def _node_faults(node: Node, uses: Mapping[str, int]) -> Iterator[str]:
             yield f"takes {wanted} inputs, got {len(sources)} ({_listed(sources)}); change `inbound_nodes`"
         elif node.model is None and entry is not None and not entry.merges and len(sources) > 1:
             yield f"takes one input, got {len(sources)} ({_listed(sources)}); join them first with a merge layer"
+
+
+def _code(node: Node) -> str:
+    """What holds code in a layer: the layer itself, or one of its keys; empty if nothing does."""
+    if node.class_name == "Lambda":
+        return "a `Lambda` layer"
+    return next((f"`{key}`" for key, value in node.config.items() if _is_code(value)), "")
+
+
+def _is_code(value: Any) -> bool:
+    match value:
+        case {"class_name": "__lambda__"} | {"class_name": "function", "config": {"code": _}}:
+            return True
+        case {**items}:
+            return any(map(_is_code, items.values()))
+        case list():
+            return any(map(_is_code, value))
+    return False
 
 
 def _no_call(ref: Ref, uses: Mapping[str, int]) -> str:

@@ -248,3 +248,14 @@ def test_a_file_beyond_what_can_be_read_is_refused(tmp_path, text, fault):
     file = tmp_path / "net.json"
     file.write_text(text)
     assert message(str(file)).startswith(f"{file}: {fault}")
+
+
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        ({"class_name": "Lambda", "config": {"name": "a", "function": ["4wEAAA==", None, None]}}, "a `Lambda` layer"),
+        (conv("a", activation={"class_name": "__lambda__", "config": {"code": "4wEA"}}), "`activation`"),
+    ],
+)
+def test_code_is_refused_by_name(layer, what):
+    assert f"a ({layer['class_name']}): {what} holds Python code, which is not run" in message([INPUT, layer])
