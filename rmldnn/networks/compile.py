@@ -8,7 +8,7 @@ import logging
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import fx, nn
@@ -31,18 +31,20 @@ log = logging.getLogger("rmldnn")
 @component("keras")
 def network(
     lenient: bool = False,
+    graph: Graph | None = None,
     *,
-    layers: Path | list[dict[str, Any]] | dict[str, Any],
+    layers: Path | list[dict[str, Any]] | dict[str, Any] | None = None,
     semantics: Literal["keras", "original"] = "keras",
 ) -> Network:
-    """The network that Keras layers describe.
+    """The network that Keras layers describe, or a family of the zoo.
 
     Initial values come from torch's global generator.
 
     Args:
         lenient: Whether unknown keys are warnings.
+        graph: What a family of the zoo made, in place of `layers`.
         layers: Path of a Keras file (JSON, `.keras`, `.h5` of a whole model), a list of layers, or a Keras model as an
-            object.
+            object; the section `network` can stand in its place.
         semantics: `original` for what the original rmldnn did in training where that was not what Keras says:
             initializers of the file are passed over, batch norm always has weight and bias, a momentum up to 0.5 is
             torch's, and a frozen batch norm uses the statistics of the batch.
@@ -50,7 +52,9 @@ def network(
     Raises:
         NetworkError: With every problem found in the file.
     """
-    return build(keras.read(layers), lenient=lenient, semantics=semantics)
+    if graph is None:
+        graph = keras.read([] if layers is None else layers)
+    return build(graph, lenient=lenient, semantics=semantics)
 
 
 def build(graph: Graph, *, lenient: bool = False, semantics: Literal["keras", "original"] = "keras") -> Network:
@@ -138,6 +142,9 @@ class _Builder:
         ends = [value for value in outputs if value is not None]
         values = tuple(self._moved(value.code, channels_last(value.shape)) if plain else value.code for value in ends)
         self._code.output(values[0] if len(values) == 1 else values)
+        for code in reversed(self._code.nodes):
+            if code.target is torch.movedim and not code.users:  # undone at once
+                self._code.erase_node(code)
         layers = self._facts(graph, "")
         facts = Facts(
             graph.title,
@@ -237,26 +244,19 @@ class _Builder:
             fresh = make(*arguments, shapes, call.arguments, self._graph.keras)
         if not fresh.variables:
             return make(*arguments, shapes, call.arguments, self._graph.keras), fresh.shapes
-        if wide != shapes and name not in self._general:
-            self._widen(name, wide, shapes)
-        if wide != shapes and self._general[name] != [_joined(*pair) for pair in zip(wide, shapes, strict=True)]:
-            self._widen(name, wide, shapes)
+        joined = _joined(wide, shapes)
+        if joined != wide and joined != self._general.get(name):
+            self._general[name] = joined
+            raise _WiderError
         if call.node.arguments:  # other arguments, the same weights
             steps = tuple(_of_kind(step, layer) if isinstance(step, nn.Module) else step for step in fresh.steps)
             return replace(fresh, steps=steps, activation=layer.activation), fresh.shapes
         return layer, fresh.shapes
 
-    def _widen(self, name: str, wide: Sequence[Shape], shapes: Sequence[Shape]) -> NoReturn:
-        """Starts again with the layer made for both shapes, or refuses."""
-        if len(wide) != len(shapes) or any(len(a) != len(b) for a, b in zip(wide, shapes, strict=True)):
-            listed = " and ".join(size(shape) for shape in (*wide, *shapes))
-            raise NetworkError(f"is shared by inputs of {listed}; give it inputs with the same number of axes")
-        self._general[name] = [_joined(*pair) for pair in zip(wide, shapes, strict=True)]
-        raise _WiderError
-
     def _pin(self, call: Call, modules: Sequence[str]) -> None:
         """Keeps modules in the mode in which the file has them, whatever the network's own."""
-        training = call.arguments.keywords.get("training")
+        # Keras 3 writes the mode of the export into calls, and overrides it whenever the model runs
+        training = call.arguments.keywords.get("training") if self._graph.keras == 2 else None
         for inner in modules:
             stays = self._freezes and call.node.config.get("trainable") is False
             frozen = stays and isinstance(self._modules[inner], BatchNorm)
@@ -296,8 +296,6 @@ class _Builder:
         back = {"source": keywords.get("destination"), "destination": keywords.get("source")}
         if step is torch.movedim is before.target and before.kwargs == back:
             (original,) = before.args
-            if not before.users:
-                self._code.erase_node(before)
             return original  # type: ignore[return-value]
         return self._code.create_node("call_function", step, tuple(arguments), keywords, name)
 
@@ -342,9 +340,16 @@ def _of_kind(step: nn.Module, layer: Layer) -> nn.Module:
     return next(module for module in layer.steps if type(module) is type(step))
 
 
-def _joined(one: Shape, other: Shape) -> Shape:
-    """A shape that stands for both."""
-    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+def _joined(wide: Sequence[Shape], shapes: Sequence[Shape]) -> list[Shape]:
+    """Shapes that stand for those of two calls; tensors that only one of them takes are left as they are."""
+    if any(len(one) != len(other) for one, other in zip(wide, shapes, strict=False)):
+        listed = " and ".join(size(shape) for shape in (*wide, *shapes))
+        raise NetworkError(f"is shared by inputs of {listed}; give it inputs with the same number of axes")
+    both = [
+        tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+        for one, other in zip(wide, shapes, strict=False)
+    ]
+    return [*both, *wide[len(both) :]]
 
 
 def _shape(graph: Graph, ref: Ref) -> Shape | None:

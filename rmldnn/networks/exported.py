@@ -38,7 +38,7 @@ def _float32(value: Any) -> bool:
     if isinstance(value, Mapping):
         config = value.get("config") or {}
         value = config.get("name") if isinstance(config, Mapping) else config
-    return value in (None, "float32", "float64", "int32", "int64")
+    return value in (None, "float32", "float64", "int32", "int64", "bool")
 
 
 def _ordered(value: Any) -> bool:

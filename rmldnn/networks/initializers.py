@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,6 +20,8 @@ from rmldnn.component import Form, component, form, near_miss, show
 from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks.variable import Variable
 from rmldnn.types import NonNegative, Positive
+
+M = TypeVar("M", bound=nn.Module)
 
 BEYOND_CLIPPING = 0.87962566103423978
 """Standard deviation of a standard normal distribution that is cut off at 2."""
@@ -40,7 +42,7 @@ def fans(shape: Sequence[int]) -> Fans:
     return Fans(shape[-2] * window, shape[-1] * window)
 
 
-def initialized(kind: type[nn.Module], *arguments: Any, variables: Sequence[Variable]) -> nn.Module:
+def initialized(kind: type[M], *arguments: Any, variables: Sequence[Variable]) -> M:
     """A new module whose parameters have the initial values that a file asks for.
 
     Args:
@@ -71,7 +73,7 @@ def initialized(kind: type[nn.Module], *arguments: Any, variables: Sequence[Vari
     return module
 
 
-def _blank(kind: type[nn.Module]) -> type[nn.Module]:
+def _blank(kind: type[M]) -> type[M]:
     """The class with parameters that nobody has filled yet; `torch.nn.utils.skip_init` would load a compiler first."""
     return type(kind.__name__, (kind,), {"reset_parameters": lambda _: None})
 

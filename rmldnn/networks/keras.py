@@ -14,7 +14,7 @@ from typing import Any
 
 from rmldnn.component import near_miss, show
 from rmldnn.errors import NetworkError, Problem
-from rmldnn.networks import files, inbound
+from rmldnn.networks import files, inbound, masks
 from rmldnn.networks.graph import Arguments, Graph, Node, Ref, input_shape, listed, problems
 
 OF_KERAS_2 = "hard_sigmoid_of_keras_2"
@@ -40,7 +40,7 @@ def read(layers: str | Sequence[Any] | Mapping[str, Any]) -> Graph:
         raise NetworkError(
             Problem("", "brackets are nested too deep for a network; export it again with `model.to_json()`", place)
         ) from None
-    if found := list(problems(graph)):
+    if found := list(problems(graph)) or list(masks.problems(graph)):
         raise NetworkError(found)
     return graph
 

@@ -56,14 +56,14 @@ def tensor_shape(shape: Shape) -> Shape:
     return (*shape[-1:], *shape[:-1])
 
 
-def spatial_input(shape: Shape, axes: int) -> tuple[Any, ...]:
-    """The shape of an input with this many spatial axes and a fixed number of channels, else an error."""
+def spatial_input(shape: Shape, axes: int, *, any_channels: bool = False) -> tuple[Any, ...]:
+    """The shape of an input with this many spatial axes, else an error; its channels have a fixed number, or any."""
     if len(shape) != axes + 1:
         raise NetworkError(
             f"needs {axes} spatial axes and channels, got an input of {size(shape)}; "
             "use the layer of the matching dimension, or Reshape before it"
         )
-    if shape[-1] is None:
+    if shape[-1] is None and not any_channels:
         raise NetworkError("the channels of its input have no fixed number; end `batch_input_shape` with one")
     return shape
 

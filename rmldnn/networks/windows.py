@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 from torch.nn import functional
 
-from rmldnn.component import show
+from rmldnn.component import near_miss, show
 from rmldnn.errors import NetworkError
-from rmldnn.networks.layer import Shape
+from rmldnn.networks.layer import Shape, Step
 from rmldnn.networks.layout import size
 
 Sides: TypeAlias = tuple[int, int]
@@ -35,6 +36,44 @@ def per_axis(value: int | Sequence[int], axes: int, key: str) -> tuple[int, ...]
     if len(value) != axes:
         raise NetworkError(f"`{key}` must be a number or a list of {axes}, got {show(list(value))}")
     return tuple(value)
+
+
+def padding_word(padding: str, *further: str, remedy: str = "") -> str:
+    """The word for a padding, in lower case; users may write it in any.
+
+    Args:
+        padding: As the user wrote it.
+        further: The words that the layer knows besides `valid` and `same`.
+        remedy: What a message says that the user may write instead of a word.
+    """
+    words = ("valid", "same", *further)
+    if padding.lower() not in words:
+        raise NetworkError(f"unknown padding {show(padding)}{near_miss(padding, words)}{remedy}")
+    return padding.lower()
+
+
+def sides_per_axis(value: int | Sequence[int | Sequence[int]], axes: int, key: str) -> tuple[Sides, ...]:
+    """The two sides of each spatial axis, from one number for all, one for each axis, or a pair for each.
+
+    Args:
+        value: As the user wrote it; along a single axis, two numbers are its two sides.
+        axes: Number of spatial axes.
+        key: What the user calls it.
+    """
+    if isinstance(value, int):
+        return ((value, value),) * axes
+    given = [value] if axes == 1 and len(value) == 2 and isinstance(value[0], int) else value
+    sides: list[Sides] = []
+    for side in given:
+        match side:
+            case int():
+                sides.append((side, side))
+            case [int(low), int(high)]:
+                sides.append((low, high))
+    if len(sides) != axes or len(given) != axes:
+        forms = "a number or a pair" if axes == 1 else f"a number, or a list of {axes} numbers or pairs"
+        raise NetworkError(f"`{key}` must be {forms}, got {show(value)}")
+    return tuple(sides)
 
 
 @dataclass(frozen=True)
@@ -73,6 +112,34 @@ class Window:
             for extent, stride in zip(spatial, self.stride, strict=True)
         )
 
+    def fit(self, padding: str | int | Sequence[int], spatial: Shape) -> Fit:
+        """Lays the window of a convolution on its input.
+
+        Args:
+            padding: `valid`, `same`, along one axis also `causal`, or numbers of zeros for both sides of each axis.
+            spatial: The spatial axes of the input.
+        """
+        none = (0,) * len(spatial)
+        sides = self._sides(padding, spatial)
+        if sides is None:
+            return Fit(self.same_counts(spatial), none, (partial(pad_same, reach=self.reach, stride=self.stride),))
+        self.must_fit(spatial, sides, "kernel_size")
+        counts = self.counts(spatial, sides)
+        if all(low == high for low, high in sides):
+            return Fit(counts, tuple(low for low, _ in sides))
+        return Fit(counts, none, (partial(functional.pad, pad=flat(sides)),))
+
+    def _sides(self, padding: str | int | Sequence[int], spatial: Shape) -> tuple[Sides, ...] | None:
+        """The padding of every axis; None if it depends on extents that are not known yet."""
+        axes = len(spatial)
+        if not isinstance(padding, str):
+            return tuple((amount, amount) for amount in per_axis(padding, axes, "padding"))
+        causal = ["causal"] if axes == 1 else []
+        word = padding_word(padding, *causal, remedy="; or a number for each axis")
+        if word == "same":
+            return self.same(spatial)
+        return ((self.reach[0] - 1, 0),) if word == "causal" else ((0, 0),) * axes
+
     def must_fit(self, spatial: Shape, padding: Sequence[Sides], key: str) -> None:
         """Refuses a window that is larger than its padded input.
 
@@ -87,6 +154,20 @@ class Window:
                 f"{key} {list(self.extent)}{spread} does not fit into its input of {size(spatial)}; "
                 f'make {key} smaller or padding "same"'
             )
+
+
+class Fit(NamedTuple):
+    """How a window lies on its input.
+
+    Args:
+        counts: How many results there are along each axis.
+        padding: Zeros that the convolution itself adds on both sides of each axis.
+        before: What pads the input where both sides are not alike.
+    """
+
+    counts: Shape
+    padding: tuple[int, ...]
+    before: tuple[Step, ...] = ()
 
 
 def same_sides(extent: int, reach: int, stride: int) -> Sides:
@@ -105,3 +186,11 @@ def pad_same(x: Tensor, reach: Sequence[int], stride: Sequence[int]) -> Tensor:
     extents = x.shape[2:]
     sides = [same_sides(*axis) for axis in zip(extents, reach, stride, strict=True)]
     return functional.pad(x, flat(sides))
+
+
+def cropped(x: Tensor, sides: Sequence[Sides]) -> Tensor:
+    """A view without what is cut away before and behind each spatial axis; `x` has the shape (N, C, *spatial)."""
+    for dim, (low, high) in enumerate(sides, start=2):
+        if low or high:
+            x = x.narrow(dim, low, x.shape[dim] - low - high)
+    return x

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from rmldnn.component import component
+from rmldnn.errors import NetworkError
 from rmldnn.networks import activations
+from rmldnn.networks.initializers import initialized
 from rmldnn.networks.layer import Activation, Layer, Shape
-from rmldnn.networks.layout import dimension
+from rmldnn.networks.layout import dimension, size, tensor_shape
+from rmldnn.networks.variable import Variable
 from rmldnn.types import NonNegative
 
 
 @component("ReLU")
 def relu(
-    shape: Shape, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: float = 0.0
+    shape: Shape,
+    *,
+    max_value: NonNegative | None = None,
+    negative_slope: NonNegative = 0.0,
+    threshold: NonNegative = 0.0,
 ) -> Layer:
     """Passes what is above a threshold.
 
@@ -39,9 +48,9 @@ def relu(
 
 
 def clipped(x: Tensor, max_value: float | None, negative_slope: float, threshold: float) -> Tensor:
-    """`x` from the threshold up, at most `max_value`; below it the distance to the threshold times the slope."""
+    """`x` above the threshold, at most `max_value`; up to it the distance to the threshold times the slope."""
     passed = x if max_value is None else torch.clamp(x, max=max_value)
-    return torch.where(x >= threshold, passed, negative_slope * (x - threshold))
+    return torch.where(x > threshold, passed, negative_slope * (x - threshold))
 
 
 @component("LeakyReLU")
@@ -55,6 +64,66 @@ def leaky_relu(shape: Shape, *, alpha: float = 0.3, negative_slope: float | None
     """
     slope = alpha if negative_slope is None else negative_slope
     return Layer(shape, activation=Activation("leaky_relu", partial(functional.leaky_relu, negative_slope=slope)))
+
+
+class PReLU(nn.Module):
+    """Passes what is positive, and a learnt part of what is negative.
+
+    Args:
+        extents: Shape of the slopes, which stand for all places along axes of extent 1.
+    """
+
+    def __init__(self, *extents: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(extents))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies it to a tensor (N, C, *spatial)."""
+        return torch.where(x > 0, x, self.weight * x)
+
+
+@component("PReLU")
+def prelu(
+    shape: Shape,
+    *,
+    alpha_initializer: str | dict[str, Any] | None = "zeros",
+    shared_axes: int | list[int] | None = None,
+) -> Layer:
+    """Passes what is positive, and a learnt part of what is negative.
+
+    Args:
+        shape: Keras shape of the input.
+        alpha_initializer: Initial slopes for negative values.
+        shared_axes: Keras axes along which all places have one slope; none if not given.
+    """
+    listed = [shared_axes] if isinstance(shared_axes, int) else shared_axes or []
+    shared = {dimension(axis, shape, "shared_axes") for axis in listed}
+    extents = [1 if dimension(axis, shape) in shared else shape[axis - 1] for axis in range(1, len(shape) + 1)]
+    known = tuple(extent for extent in extents if extent is not None)
+    if len(known) < len(extents):
+        raise NetworkError(
+            f"has a slope for every place of its input of {size(shape)}, whose extents are not all fixed; "
+            f"give the input a full `batch_input_shape`, or add {extents.index(None) + 1} to `shared_axes`"
+        )
+    order = tensor_shape(tuple(range(len(known))))
+    variable = Variable("alpha", "weight", known, order, alpha_initializer or "zeros")  # type: ignore[arg-type]
+    module: nn.Module
+    if math.prod(known[:-1]) == 1 and len(known) > 1:
+        module = initialized(nn.PReLU, known[-1], variables=[variable])
+    else:
+        module = initialized(PReLU, *(tensor_shape(known)), variables=[variable])
+    return Layer(shape, (module,), variables=(variable,))
+
+
+@component("ThresholdedReLU")
+def thresholded_relu(shape: Shape, *, theta: NonNegative = 1.0) -> Layer:
+    """Passes what is above a threshold, and makes the rest 0.
+
+    Args:
+        shape: Keras shape of the input.
+        theta: The threshold.
+    """
+    return Layer(shape, activation=Activation("relu", partial(functional.threshold, threshold=theta, value=0.0)))
 
 
 @component("ELU")

@@ -27,7 +27,7 @@ def input_layer(
         batch_shape: The same by the name that Keras 3 gives it.
     """
     shape = batch_input_shape or batch_shape or []
-    if len(shape) < 2 or any(extent is not None and extent < 1 for extent in shape[1:]):
+    if not shape or any(extent is not None and extent < 1 for extent in shape[1:]):
         raise NetworkError(
             f"batch_input_shape must be null for the batch, then positive integers or null, got {show(shape)}"
         )
@@ -37,9 +37,10 @@ def input_layer(
 @component("Dense")
 def dense(
     shape: Shape,
+    keras: int,
     *,
     units: Count,
-    activation: str | None = None,
+    activation: str | dict[str, Any] | None = None,
     use_bias: bool = True,
     kernel_initializer: str | dict[str, Any] | None = None,
     bias_initializer: str | dict[str, Any] | None = None,
@@ -48,6 +49,7 @@ def dense(
 
     Args:
         shape: Keras shape of the input.
+        keras: The generation of Keras that wrote the file.
         units: Channels of the result.
         activation: Applied to the result.
         use_bias: Whether a vector is added.
@@ -67,19 +69,42 @@ def dense(
     return Layer(
         shape=(*shape[:-1], units),
         steps=(*channels_last(shape), linear, *channels_first(shape)),
-        activation=activations.find(activation),
+        activation=activations.find(activation, (*shape[:-1], units), keras),
         variables=tuple(variables),
     )
 
 
 @component("Activation")
-def activation(shape: Shape, *, activation: str | None, axis: Literal[-1, 1] = -1) -> Layer:  # noqa: ARG001
+def activation(
+    shape: Shape,
+    keras: int,
+    *,
+    activation: str | dict[str, Any] | None,
+    axis: Literal[-1, 1] = -1,  # noqa: ARG001
+) -> Layer:
     """An activation.
 
     Args:
         shape: Keras shape of the input.
-        activation: Which one.
+        keras: The generation of Keras that wrote the file.
+        activation: Which one: a name, or an object with `class_name` and `config`.
         axis: No key of Keras. Softmax and its kin work along the channels, which hand-written networks call 1, as
             tensors are channels first, and Keras calls -1. Another axis takes a `Softmax` layer.
     """
-    return Layer(shape, activation=activations.find(activation))
+    found = activations.find(activation, shape, keras, halving=True)
+    if found.name != activations.HALVING:
+        return Layer(shape, activation=found)
+    *others, channels = shape
+    if channels is not None and channels % 2:
+        raise NetworkError(f"`{found.name}` halves the channels of its input, {channels}; make them even")
+    return Layer((*others, channels // 2 if channels else None), activation=found)
+
+
+@component("Identity")
+def identity(shape: Shape) -> Layer:
+    """Nothing.
+
+    Args:
+        shape: Keras shape of the input.
+    """
+    return Layer(shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from torch.nn import functional
 from rmldnn.component import component
 from rmldnn.networks.layer import Layer, Shape, Step
 from rmldnn.networks.layout import spatial_input
-from rmldnn.networks.windows import Window, per_axis, same_sides
+from rmldnn.networks.windows import Window, flat, padding_word, per_axis, same_sides
 from rmldnn.types import Count
 
 
@@ -23,7 +22,7 @@ def max_pooling1d(
     *,
     pool_size: Count | list[Count] = 2,
     strides: Count | list[Count] | None = None,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
 ) -> Layer:
     """The largest of every window of a sequence; keys as in `max_pooling2d`."""
     return _pooling(nn.MaxPool1d, max_pool_same, 1, shape, pool_size, strides, padding)
@@ -35,7 +34,7 @@ def max_pooling2d(
     *,
     pool_size: Count | list[Count] = 2,
     strides: Count | list[Count] | None = None,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
 ) -> Layer:
     """The largest of every window of an image.
 
@@ -43,7 +42,7 @@ def max_pooling2d(
         shape: Keras shape of the input.
         pool_size: Extent of the window, one number or one per axis.
         strides: Steps of the window; its extent if not given.
-        padding: `valid` (windows that fit), or `same` (as many as strides fit into the input).
+        padding: `valid` (windows that fit), or `same` (as many as strides fit into the input), in letters of any case.
     """
     return _pooling(nn.MaxPool2d, max_pool_same, 2, shape, pool_size, strides, padding)
 
@@ -54,7 +53,7 @@ def max_pooling3d(
     *,
     pool_size: Count | list[Count] = 2,
     strides: Count | list[Count] | None = None,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
 ) -> Layer:
     """The largest of every window of a volume; keys as in `max_pooling2d`."""
     return _pooling(nn.MaxPool3d, max_pool_same, 3, shape, pool_size, strides, padding)
@@ -66,7 +65,7 @@ def average_pooling1d(
     *,
     pool_size: Count | list[Count] = 2,
     strides: Count | list[Count] | None = None,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
 ) -> Layer:
     """The mean of every window of a sequence; keys as in `max_pooling2d`."""
     return _pooling(_MEAN[1], average_pool_same, 1, shape, pool_size, strides, padding)
@@ -78,7 +77,7 @@ def average_pooling2d(
     *,
     pool_size: Count | list[Count] = 2,
     strides: Count | list[Count] | None = None,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
 ) -> Layer:
     """The mean of every window of an image; keys as in `max_pooling2d`."""
     return _pooling(_MEAN[2], average_pool_same, 2, shape, pool_size, strides, padding)
@@ -90,7 +89,7 @@ def average_pooling3d(
     *,
     pool_size: Count | list[Count] = 2,
     strides: Count | list[Count] | None = None,
-    padding: Literal["valid", "same"] = "valid",
+    padding: str = "valid",
 ) -> Layer:
     """The mean of every window of a volume; keys as in `max_pooling2d`."""
     return _pooling(_MEAN[3], average_pool_same, 3, shape, pool_size, strides, padding)
@@ -113,11 +112,11 @@ def _pooling(
     strides: int | list[int] | None,
     padding: str,
 ) -> Layer:
-    *spatial, channels = spatial_input(shape, axes)
+    *spatial, channels = spatial_input(shape, axes, any_channels=True)
     extent = per_axis(pool_size, axes, "pool_size")
     stride = extent if strides is None else per_axis(strides, axes, "strides")
     window = Window(extent, stride, (1,) * axes)
-    if padding == "valid":
+    if padding_word(padding) == "valid":
         none = ((0, 0),) * axes
         window.must_fit(tuple(spatial), none, "pool_size")
         return Layer((*window.counts(tuple(spatial), none), channels), (module(extent, stride),))
@@ -141,7 +140,7 @@ def average_pool_same(x: Tensor, extent: Sequence[int], stride: Sequence[int]) -
     pool: Callable[..., Tensor] = means[len(extent) - 1]
     if any(n < size for n, size in zip(x.shape[2:], extent, strict=True)):  # which avg_pool3d refuses, however padded
         sides = [same_sides(*axis) for axis in zip(x.shape[2:], extent, stride, strict=True)]
-        padding = [width for pair in reversed(sides) for width in pair]
+        padding = flat(sides)
         shares = pool(functional.pad(torch.ones_like(x[:1, :1]), padding), extent, stride)
         return pool(functional.pad(x, padding), extent, stride) / shares
     return _pool_same(x, extent, stride, partial(pool, count_include_pad=False))
@@ -199,6 +198,53 @@ def global_max_pooling3d(shape: Shape, *, keepdims: bool = False) -> Layer:
 
 
 def _over_all(reduction: Callable[..., Tensor], axes: int, shape: Shape, keepdims: bool) -> Layer:
-    *_, channels = spatial_input(shape, axes)
+    *_, channels = spatial_input(shape, axes, any_channels=True)
     step = partial(reduction, dim=list(range(2, 2 + axes)), keepdim=keepdims)
     return Layer((*((1,) * axes if keepdims else ()), channels), (step,))
+
+
+@component("AdaptiveAveragePooling1D")
+def adaptive_average_pooling1d(shape: Shape, *, output_size: Count | list[Count]) -> Layer:
+    """The mean of each of `output_size` parts of a sequence; keys as in `adaptive_average_pooling2d`."""
+    return _adaptive(nn.AdaptiveAvgPool1d, 1, shape, output_size)
+
+
+@component("AdaptiveAveragePooling2D")
+def adaptive_average_pooling2d(shape: Shape, *, output_size: Count | list[Count]) -> Layer:
+    """The mean of each of equal parts of an image.
+
+    Args:
+        shape: Keras shape of the input.
+        output_size: Number of parts, one number or one per axis. Parts overlap where it divides no extent.
+    """
+    return _adaptive(nn.AdaptiveAvgPool2d, 2, shape, output_size)
+
+
+@component("AdaptiveAveragePooling3D")
+def adaptive_average_pooling3d(shape: Shape, *, output_size: Count | list[Count]) -> Layer:
+    """The mean of each of equal parts of a volume; keys as in `adaptive_average_pooling2d`."""
+    return _adaptive(nn.AdaptiveAvgPool3d, 3, shape, output_size)
+
+
+@component("AdaptiveMaxPooling1D")
+def adaptive_max_pooling1d(shape: Shape, *, output_size: Count | list[Count]) -> Layer:
+    """The largest of each of `output_size` parts of a sequence; keys as in `adaptive_average_pooling2d`."""
+    return _adaptive(nn.AdaptiveMaxPool1d, 1, shape, output_size)
+
+
+@component("AdaptiveMaxPooling2D")
+def adaptive_max_pooling2d(shape: Shape, *, output_size: Count | list[Count]) -> Layer:
+    """The largest of each of equal parts of an image; keys as in `adaptive_average_pooling2d`."""
+    return _adaptive(nn.AdaptiveMaxPool2d, 2, shape, output_size)
+
+
+@component("AdaptiveMaxPooling3D")
+def adaptive_max_pooling3d(shape: Shape, *, output_size: Count | list[Count]) -> Layer:
+    """The largest of each of equal parts of a volume; keys as in `adaptive_average_pooling2d`."""
+    return _adaptive(nn.AdaptiveMaxPool3d, 3, shape, output_size)
+
+
+def _adaptive(module: Callable[..., nn.Module], axes: int, shape: Shape, output_size: int | list[int]) -> Layer:
+    *_, channels = spatial_input(shape, axes, any_channels=True)
+    parts = per_axis(output_size, axes, "output_size")
+    return Layer((*parts, channels), (module(parts if axes > 1 else parts[0]),))

@@ -2,23 +2,76 @@
 
 from __future__ import annotations
 
-from torch import nn
+import math
 
-from rmldnn.component import component
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rmldnn.component import component, show
+from rmldnn.errors import NetworkError
 from rmldnn.networks.layer import Layer, Shape
-from rmldnn.networks.layout import spatial_input
-from rmldnn.types import Fraction
+from rmldnn.networks.layout import dimension, size, spatial_input
+from rmldnn.types import Fraction, NonNegative, OpenFraction
 
 
 @component("Dropout")
-def dropout(shape: Shape, *, rate: Fraction) -> Layer:
+def dropout(shape: Shape, *, rate: Fraction, noise_shape: list[int | None] | None = None) -> Layer:
     """Sets random elements to 0 and scales the others up to keep the mean.
 
     Args:
         shape: Keras shape of the input.
         rate: Share of elements that are dropped; with 0 the layer costs nothing.
+        noise_shape: Keras shape of the random choice, batch included: 1 along axes whose elements share their fate,
+            null or the input's extent along the others.
     """
+    dims = _shared(noise_shape, shape)
+    if rate and dims:
+        return Layer(shape, (SharedDropout(rate, dims),))
     return _dropping(nn.Dropout, shape, rate)
+
+
+def _shared(noise_shape: list[int | None] | None, shape: Shape) -> tuple[int, ...]:
+    """The dimensions along which elements are dropped together."""
+    if noise_shape is None:
+        return ()
+    batch, *extents = noise_shape or [0]
+    if len(extents) != len(shape) or any(
+        None not in (one, extent) and one not in (1, extent) for one, extent in zip(extents, shape, strict=False)
+    ):
+        raise NetworkError(
+            f"noise_shape {show(noise_shape)} must hold 1 or null for the batch and each axis of its input of "
+            f"{size(shape)}; change `noise_shape`"
+        )
+    return (
+        *((0,) if batch == 1 else ()),
+        *(dimension(axis, shape) for axis, extent in enumerate(extents, 1) if extent == 1 != shape[axis - 1]),
+    )
+
+
+class SharedDropout(nn.Module):
+    """Dropout whose choice is the same along some dimensions.
+
+    Args:
+        rate: Share of elements that are dropped.
+        dims: These dimensions.
+    """
+
+    def __init__(self, rate: float, dims: tuple[int, ...]) -> None:
+        super().__init__()
+        self.rate = rate
+        self.dims = dims
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drops in training, else returns the tensor itself."""
+        if not self.training:
+            return x
+        sizes = [1 if dim in self.dims else extent for dim, extent in enumerate(x.shape)]
+        return x * functional.dropout(x.new_ones(sizes), self.rate)
+
+    def extra_repr(self) -> str:
+        """What it does, for those who print the network."""
+        return f"rate={self.rate}, dims={self.dims}"
 
 
 @component("SpatialDropout1D")
@@ -42,5 +95,72 @@ def spatial_dropout3d(shape: Shape, *, rate: Fraction) -> Layer:
     return _dropping(nn.Dropout3d, shape, rate)
 
 
-def _dropping(kind: type[nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d], shape: Shape, rate: float) -> Layer:
+@component("AlphaDropout")
+def alpha_dropout(shape: Shape, *, rate: OpenFraction) -> Layer:
+    """Sets random elements to what SELU saturates at and keeps mean and variance; Klambauer et al., 2017."""
+    return _dropping(nn.AlphaDropout, shape, rate)
+
+
+def _dropping(kind: type[nn.modules.dropout._DropoutNd], shape: Shape, rate: float) -> Layer:
     return Layer(shape, (kind(rate),) if rate else ())
+
+
+class Noise(nn.Module):
+    """Normal noise in training.
+
+    Args:
+        deviation: Its standard deviation.
+        relative: Whether it multiplies, with mean 1, or is added, with mean 0.
+    """
+
+    def __init__(self, deviation: float, relative: bool) -> None:
+        super().__init__()
+        self.deviation = deviation
+        self.relative = relative
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Disturbs the tensor in training, else returns it itself."""
+        if not self.training:
+            return x
+        noise = torch.randn_like(x)
+        return torch.addcmul(x, x, noise, value=self.deviation) if self.relative else x + self.deviation * noise
+
+    def extra_repr(self) -> str:
+        """What it does, for those who print the network."""
+        return f"deviation={self.deviation}, relative={self.relative}"
+
+
+@component("GaussianNoise")
+def gaussian_noise(shape: Shape, *, stddev: NonNegative) -> Layer:
+    """Adds normal noise.
+
+    Args:
+        shape: Keras shape of the input.
+        stddev: Its standard deviation; with 0 the layer costs nothing.
+    """
+    return Layer(shape, (Noise(stddev, relative=False),) if stddev else ())
+
+
+@component("GaussianDropout")
+def gaussian_dropout(shape: Shape, *, rate: OpenFraction) -> Layer:
+    """Multiplies by normal noise of mean 1 and the variance that `Dropout` would have.
+
+    Args:
+        shape: Keras shape of the input.
+        rate: Share of elements that `Dropout` would drop; with 0 the layer costs nothing.
+    """
+    return Layer(shape, (Noise(math.sqrt(rate / (1 - rate)), relative=True),) if rate else ())
+
+
+@component("ActivityRegularization")
+def activity_regularization(shape: Shape, *, l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> Layer:
+    """Nothing; penalties of results are not applied.
+
+    Args:
+        shape: Keras shape of the input.
+        l1: Factor of the sum of magnitudes; must be 0.
+        l2: Factor of the sum of squares; must be 0.
+    """
+    if l1 or l2:
+        raise NetworkError("penalties of results are not applied; set `l1` and `l2` to 0, or regularize a kernel")
+    return Layer(shape)

@@ -41,3 +41,35 @@ def test_softmax_sums_over_several_axes(build):
 
 def test_a_bad_axis_is_refused(complaint):
     assert "axis 3 is no axis of its input of 4 x 3" in complaint("Softmax", [4, 3], axis=3)
+
+
+@pytest.mark.parametrize(
+    ("shared_axes", "extents"),
+    [(None, (3, 4, 5)), ([1, 2], (3,)), ([1], (3, 1, 5)), ([3], (1, 4, 5)), ([1, 2, 3], (1,))],
+)
+def test_prelu_shares_slopes(build, shared_axes, extents):
+    module = build("PReLU", [4, 5, 3], shared_axes=shared_axes, alpha_initializer={"class_name": "Ones", "config": {}})
+    assert tuple(module.layer.weight.shape) == extents
+    x = torch.randn(2, 3, 4, 5)
+    assert torch.equal(module(x), x)
+
+
+def test_slopes_of_prelu_are_in_keras_order(build):
+    module = build("PReLU", [4, 3])
+    alpha = torch.rand(4, 3)
+    _, variable, parameter = next(module.variables())
+    variable.view(parameter).copy_(alpha)
+    torch.testing.assert_close(module(-torch.ones(1, 3, 4)), -alpha.T[None])
+
+
+def test_prelu_needs_extents_for_its_slopes(complaint):
+    assert "add 1 to `shared_axes`" in complaint("PReLU", [None, 3])
+
+
+def test_a_threshold_makes_the_rest_0(build):
+    y = build("ThresholdedReLU", [3], theta=1.0)(torch.tensor([[-2.0, 1.0, 1.5]]))
+    assert y.tolist() == [[0, 0, 1.5]]
+
+
+def test_the_threshold_of_relu_itself_becomes_0(build):
+    assert build("ReLU", [1], threshold=2.0)(torch.tensor([[2.0]])).item() == 0

@@ -1,7 +1,11 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
+
+from rmldnn.networks.layers.convolution import conv1d, conv2d, conv3d
 
 
 @pytest.mark.parametrize(("axes", "kind"), [(1, nn.Conv1d), (2, nn.Conv2d), (3, nn.Conv3d)])
@@ -72,3 +76,23 @@ def test_an_input_of_another_rank_is_refused(complaint):
 
 def test_channels_must_be_known(complaint):
     assert "channels of its input have no fixed number" in complaint("Conv2D", [6, 6, None], filters=4, kernel_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    extents=st.lists(st.integers(5, 9), min_size=1, max_size=3),
+    size=st.integers(1, 3),
+    strides=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    padding=st.sampled_from(["valid", "SAME", "Causal", 1]),
+)
+def test_known_and_unknown_extents_give_the_inferred_shape(extents, size, strides, dilation, padding):
+    padding = "same" if padding == "Causal" and len(extents) > 1 else padding
+    convolution = (conv1d, conv2d, conv3d)[len(extents) - 1]
+    config = {"filters": 4, "kernel_size": size, "strides": strides, "dilation_rate": dilation, "padding": padding}
+    known = convolution((*extents, 2), **config)
+    for layer in (known, convolution((*[None] * len(extents), 2), **config)):
+        y = torch.rand(1, 2, *extents)
+        for step in layer.steps:
+            y = step(y)
+        assert tuple(y.movedim(1, -1).shape[1:]) == known.shape

@@ -31,3 +31,25 @@ def test_another_axis_is_refused(complaint):
 @pytest.mark.parametrize("shape", [[0, 3], [2.5]])
 def test_an_input_has_positive_extents(complaint, shape):
     assert "batch_input_shape" in complaint("Flatten", shape)
+
+
+def test_an_activation_may_be_a_layer(build):
+    module = build("Dense", [4, 3], units=2, activation={"class_name": "Softmax", "config": {"axis": 1}})
+    torch.testing.assert_close(module(torch.rand(1, 3, 4)).sum(2), torch.ones(1, 2))
+    assert module.last_activation == "softmax"
+
+
+def test_glu_halves_the_channels(build):
+    module = build("Activation", [5, 4], activation="glu")
+    x = torch.rand(1, 4, 5)
+    torch.testing.assert_close(module(x), x[:, :2] * torch.sigmoid(x[:, 2:]))
+    assert module.output_shapes == [[None, 5, 2]]
+
+
+def test_glu_needs_an_even_number_of_channels(complaint):
+    assert "halves the channels of its input, 3" in complaint("Activation", [3], activation="glu")
+
+
+def test_identity(build):
+    x = torch.rand(1, 3)
+    assert build("Identity", [3])(x) is x

@@ -43,7 +43,25 @@ def test_a_window_too_large_is_refused(complaint):
 
 
 def test_padding_has_two_words(complaint):
-    assert "must be one of `valid`, `same`" in complaint("MaxPooling2D", [4, 4, 1], padding=1)
+    assert 'unknown padding "sane"; did you mean `same`?' in complaint("MaxPooling2D", [4, 4, 1], padding="sane")
+
+
+def test_padding_may_be_written_in_capitals(build):
+    assert build("MaxPooling2D", [5, 5, 1], padding="SAME").output_shapes == [[None, 3, 3, 1]]
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize(("name", "reduce"), [("Average", torch.mean), ("Max", torch.amax)])
+def test_adaptive_pooling_takes_equal_parts(build, axes, name, reduce):
+    x = torch.rand(1, 1, *[7] * axes)
+    parts = [slice(0, 3), slice(2, 5), slice(4, 7)]  # floor(7 i / 3) to ceil(7 (i + 1) / 3)
+    expected = [reduce(x[(0, 0, *part)]) for part in itertools.product(parts, repeat=axes)]
+    y = build(f"Adaptive{name}Pooling{axes}D", [7] * axes + [1], output_size=3)(x)
+    torch.testing.assert_close(y, torch.stack(expected).reshape(1, 1, *[3] * axes))
+
+
+def test_adaptive_pooling_of_unknown_extents(build):
+    assert build("AdaptiveMaxPooling2D", [None, None, 4], output_size=[3, 2]).output_shapes == [[None, 3, 2, 4]]
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
