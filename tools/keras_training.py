@@ -30,7 +30,7 @@ BATCH = 6
 def sequence() -> dict[str, Any]:
     """A network with regularizers, a frozen batch norm, recurrent layers and several activations."""
     l1_l2 = {"class_name": "L1L2", "config": {"l1": 0.001, "l2": 0.01}}
-    layers = [
+    layers: list[tuple[str, dict[str, Any]]] = [
         ("InputLayer", {"name": "in", "batch_input_shape": [None, 12, 5]}),
         ("Conv1D", {"name": "conv", "filters": 8, "kernel_size": 3, "padding": "same", "kernel_regularizer": l1_l2}),
         ("BatchNormalization", {"name": "norm", "momentum": 0.9}),
@@ -49,7 +49,7 @@ def sequence() -> dict[str, Any]:
 def separable() -> dict[str, Any]:
     """A network of images with convolutions of each channel by itself, and several kinds of normalization."""
     window = {"kernel_size": 3, "padding": "same"}
-    layers = [
+    layers: list[tuple[str, dict[str, Any]]] = [
         ("InputLayer", {"name": "in", "batch_input_shape": [None, 20, 20, 3]}),
         ("SeparableConv2D", {"name": "separable", "filters": 8, **window, "strides": 2, "depth_multiplier": 2}),
         ("BatchNormalization", {"name": "norm", "scale": False, "momentum": 0.9}),

@@ -45,6 +45,29 @@ def read(layers: str | Sequence[Any] | Mapping[str, Any]) -> Graph:
     return graph
 
 
+def inner(description: Mapping[str, Any], shapes: Sequence[Sequence[int | None]], keras: int) -> Graph:
+    """The graph of a model that is inside a layer, such as `TimeDistributed`.
+
+    Args:
+        description: The model object.
+        shapes: Keras shapes of what it is called with, without the batch.
+        keras: The generation of Keras that wrote the file.
+
+    Raises:
+        NetworkError: With every problem found.
+    """
+    graph = _model(description, "", keras, nested=True)
+    given = {ref.layer: [None, *shape] for ref, shape in zip(graph.inputs, shapes, strict=False)}
+    nodes = [
+        replace(node, config={**node.config, "batch_input_shape": given[node.name]}) if node.name in given else node
+        for node in graph.nodes
+    ]
+    graph = replace(graph, nodes=tuple(nodes))
+    if found := list(problems(graph)):
+        raise NetworkError(found)
+    return graph
+
+
 def _network(model: Any, version: str, place: str) -> Graph:
     if isinstance(model, Sequence) and not isinstance(model, str):
         return _graph("Unknown", {"layers": model}, place, keras=2)
@@ -155,7 +178,9 @@ def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
     """The entry by the class that is meant: Keras 3 calls operations as it calls layers, in other modules."""
     kind = entry["class_name"]
     if re.match(r"keras(\.src)?\.ops\b", str(entry.get("module"))):
-        return {**entry, "class_name": "Operation", "config": {**entry["config"], "function": kind}}
+        keywords = {key: value for key, value in entry["config"].items() if key != "name"}
+        config = {"name": entry["config"].get("name"), "function": kind, "keywords": keywords}
+        return {**entry, "class_name": "Operation", "config": config}
     return {**entry, "class_name": "InputLayer" if kind.lower() in ("input", "inputlayer") else kind}
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from rmldnn.component import Form, form, near_miss, show
 from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks import exported, layers
+from rmldnn.networks import keras as reader
 from rmldnn.networks.graph import Arguments, listed
 from rmldnn.networks.layer import Layer, Shape
 from rmldnn.networks.layout import channels_first, channels_last, size
@@ -100,11 +101,26 @@ def made(description: Any, shapes: Sequence[Shape], keras: int) -> Layer:
     class_name, config = inside.get("class_name"), inside.get("config")
     if not isinstance(class_name, str) or not isinstance(config, Mapping):
         raise NetworkError(f"the layer inside must be an object of `class_name` and `config`, got {show(description)}")
+    if class_name in reader.CONTAINERS:
+        return _model(inside, shapes, keras)
     if layers.find(class_name) is None:
         raise NetworkError(f"unknown layer class `{class_name}`{near_miss(class_name, layers.names())}")
     if problems := list(judge(class_name, config, f"{config.get('name', 'the layer inside')} ({class_name})")):
         raise NetworkError(problems)
     return make(class_name, config, shapes, keras=keras)
+
+
+def _model(description: Mapping[str, Any], shapes: Sequence[Shape], keras: int) -> Layer:
+    """A whole model as one layer: the network that it describes is its module."""
+    from rmldnn.networks.compile import build  # which makes layers, this one among them
+
+    network = build(reader.inner(description, shapes, keras))
+    variables = [
+        replace(variable, parameter=f"{layer.path}.{variable.parameter}") for layer, variable, _ in network.variables()
+    ]
+    first, *others = (tuple(shape[1:]) for shape in network.output_shapes)
+    learning = sorted(variables, key=lambda variable: not variable.trainable)  # Keras lists what learns first
+    return Layer(first, (network,), variables=tuple(learning), others=tuple(others))
 
 
 def _turned(shape: Shape) -> Shape:

@@ -94,12 +94,13 @@ def _folder(name: str, tolerance: float, dtype: torch.dtype, *, lenient: bool) -
             files = []
         elif not files:
             raise ConfigError(f"no weights beside {model.name}; save them with `model.save_weights(...)`")
-        for path in files or [None]:
+        choices: list[Path | None] = [*files] or [None]
+        for path in choices:
             file = path.name if path is not None else None
             try:
                 if path is not None:
                     network.load_state_dict(blank)
-                    weights.load(network, path)
+                    weights.load(path, network)
                 yield from _compared(name, file, _results(network, inputs, dtype), expected, tolerance)
             except RmldnnError as error:
                 yield Row(name, file, None, None, None, None, "error", str(error))
@@ -111,9 +112,8 @@ def _model(folder: Path) -> Path:
     if not folder.is_dir():
         raise ConfigError(f"there is no folder `{folder}`")
     found = [folder / name for name in MODELS if (folder / name).is_file()]
-    found += [path for path in sorted(folder.glob("*.keras"))] + [
-        path for path in sorted(folder.glob("*.h5")) if not path.name.endswith(".weights.h5")
-    ]
+    found += sorted(folder.glob("*.keras"))
+    found += [path for path in sorted(folder.glob("*.h5")) if not path.name.endswith(".weights.h5")]
     if not found:
         raise ConfigError("no model.json, model.keras or full-model .h5 in it")
     return found[0]
@@ -121,7 +121,7 @@ def _model(folder: Path) -> Path:
 
 def _arrays(folder: Path, role: str) -> list[np.ndarray]:
     """`input_0.npy`, `input_1.npy`, ... in their order."""
-    arrays = []
+    arrays: list[np.ndarray] = []
     while (path := folder / f"{role}_{len(arrays)}.npy").is_file():
         arrays.append(np.load(path, allow_pickle=False))
     if not arrays:

@@ -33,7 +33,7 @@ def conv1d_transpose(
     output_padding: Index | list[Index] | None = None,
     dilation_rate: Count | list[Count] = 1,
     groups: Literal[1] = 1,  # noqa: ARG001
-    activation: str | None = None,
+    activation: str | dict[str, Any] | None = None,
     use_bias: bool = True,
     kernel_initializer: str | dict[str, Any] | None = None,
     bias_initializer: str | dict[str, Any] | None = None,
@@ -56,7 +56,7 @@ def conv2d_transpose(
     output_padding: Index | list[Index] | None = None,
     dilation_rate: Count | list[Count] = 1,
     groups: Literal[1] = 1,  # noqa: ARG001
-    activation: str | None = None,
+    activation: str | dict[str, Any] | None = None,
     use_bias: bool = True,
     kernel_initializer: str | dict[str, Any] | None = None,
     bias_initializer: str | dict[str, Any] | None = None,
@@ -96,7 +96,7 @@ def conv3d_transpose(
     output_padding: Index | list[Index] | None = None,
     dilation_rate: Count | list[Count] = 1,
     groups: Literal[1] = 1,  # noqa: ARG001
-    activation: str | None = None,
+    activation: str | dict[str, Any] | None = None,
     use_bias: bool = True,
     kernel_initializer: str | dict[str, Any] | None = None,
     bias_initializer: str | dict[str, Any] | None = None,
@@ -117,7 +117,7 @@ def _transposed(
     padding: str,
     output_padding: int | list[int] | None,
     dilation_rate: int | list[int],
-    activation: str | None,
+    activation: str | dict[str, Any] | None,
     use_bias: bool,
     kernel_initializer: str | dict[str, Any] | None,
     bias_initializer: str | dict[str, Any] | None,

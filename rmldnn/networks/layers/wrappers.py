@@ -33,8 +33,6 @@ def time_distributed(shape: Shape, keras: int, *, layer: dict[str, Any], trainab
     """
     if len(shape) < 2:
         raise NetworkError(f"needs a time axis and others, got an input of {size(shape)}; Reshape before it")
-    if layer.get("class_name") in ("Sequential", "Functional", "Model"):
-        raise NetworkError("holds a whole model, which is not computed; wrap its layers one by one")
     inner = made(layer, [shape[1:]], keras)
     if inner.others:
         raise NetworkError("its layer has several results; set `return_state` to false")
