@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rmldnn.errors import NetworkError
 from rmldnn.networks.compile import network
+from rmldnn.networks.writing import write
 
 SMALL = st.integers(1, 3)
 
@@ -84,3 +85,66 @@ def test_reshape_keeps_keras_order_of_elements(shape, data):
     module = network(layers=[first({"class_name": "Reshape", "config": {"target_shape": target}}, [None, *shape])])
     x = torch.rand(2, *shape)
     assert torch.equal(module(x.movedim(-1, 1)).movedim(1, -1), x.reshape(2, *target))
+
+
+def kinds():
+    """Layers of images that keep, halve or double the extents, and take any number of channels."""
+    same = {"kernel_size": 3, "padding": "same"}
+    return [
+        ("Conv2D", {"filters": 3, **same}),
+        ("Conv2D", {"filters": 2, **same, "strides": 2}),
+        ("DepthwiseConv2D", {**same, "depth_multiplier": 2}),
+        ("SeparableConv2D", {"filters": 4, **same}),
+        ("Conv2DTranspose", {"filters": 3, **same, "strides": 2}),
+        ("BatchNormalization", {}),
+        ("BatchNormalization", {"axis": 2, "scale": False}),
+        ("LayerNormalization", {"axis": [-1, -2]}),
+        ("GroupNormalization", {"groups": 1}),
+        ("UpSampling2D", {"size": [2, 1], "interpolation": "bilinear"}),
+        ("ZeroPadding2D", {"padding": [[0, 1], [2, 0]]}),
+        ("Permute", {"dims": [2, 1, 3]}),
+        ("MaxPooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}),
+        ("PReLU", {"shared_axes": [1, 2]}),
+        ("Softmax", {"axis": 1}),
+        ("Dense", {"units": 5, "activation": "tanh"}),
+    ]
+
+
+@st.composite
+def graphs(draw):
+    """A random graph: each layer takes what some layer before it gave; sums take one tensor twice."""
+    shape = [None, *draw(st.lists(st.integers(4, 7), min_size=2, max_size=2)), 2]
+    layers = [{"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": shape}}]
+    for index in range(draw(st.integers(2, 7))):
+        kind, config = draw(st.sampled_from([*kinds(), ("Add", {}), ("Concatenate", {"axis": 2})]))
+        source = draw(st.sampled_from([layer["config"]["name"] for layer in layers]))
+        calls = [[[source, 0, 0, {}]] * (2 if kind in ("Add", "Concatenate") else 1)]
+        layers.append({"class_name": kind, "config": {"name": f"l{index}", **config}, "inbound_nodes": calls})
+    return {"class_name": "Functional", "config": {"name": "net", "layers": layers}}
+
+
+@settings(max_examples=100, deadline=None)
+@given(graphs())
+def test_shapes_of_random_graphs_are_those_of_the_run(model):
+    module = network(layers=model)
+    (_, *extents, channels), batch = module.input_shapes[0], 3
+    with torch.no_grad():
+        outputs = module(torch.rand(batch, channels, *extents))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    assert module.output_shapes == [[None, *keras_shape(output)] for output in outputs]
+
+
+@settings(max_examples=50, deadline=None)
+@given(graphs())
+def test_writing_and_reading_changes_no_result(model):
+    module = network(layers=model).eval()
+    again = network(layers=write(module.description)).eval()
+    again.load_state_dict(module.state_dict())
+    (_, *extents, channels) = module.input_shapes[0]
+    x = torch.rand(2, channels, *extents)
+    for one, other in zip(flat(module(x)), flat(again(x)), strict=True):
+        assert torch.equal(one, other)
+
+
+def flat(outputs):
+    return outputs if isinstance(outputs, tuple) else (outputs,)

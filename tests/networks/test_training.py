@@ -1,4 +1,4 @@
-"""Ten steps of gradient descent give the losses that Keras' ten steps give; `tools/keras_training.py` wrote them down."""
+"""Ten steps of gradient descent give the losses that `tools/keras_training.py` had Keras write down."""
 
 import importlib.util
 import json
