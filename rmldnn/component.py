@@ -20,7 +20,7 @@ from rmldnn.errors import Problem
 from rmldnn.types import describe
 
 F = TypeVar("F", bound=Callable[..., Any])
-MANY = 24
+MANY = 32
 """More names than this are not listed in a message."""
 REQUIRED: Any = inspect.Parameter.empty
 

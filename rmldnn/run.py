@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path as Folder
 from typing import Any, Literal, get_args
 
@@ -113,12 +114,12 @@ def run(
     if engine.world > 1:
         console.section("Gradient reducer", [("Type", "DeepSpeed")])
     torch.manual_seed(seed)
-    model = network(lenient, layers=config["layers"])
+    nodes = translate.job(config)
+    model = _network(nodes["network"], config, lenient)
     console.section("Neural Network", network_rows(model))
     if debug and engine.rank == 0:
         _draw(model)
 
-    nodes = translate.job(config)
     checkpoints = _instantiate(nodes["checkpoints"])
     checkpoints.load_into(model)
     engine.place(model)
@@ -132,7 +133,7 @@ def run(
 
     loaders = _loaders(nodes["data"], engine, seed)
     for loader in loaders.values():
-        _require_fit(model, loader)
+        _require_fit(model, loader, "network" if nodes["network"] else "layers")
     outputs: list[Consumer] = [console]
     predictions = _instantiate(nodes["predictions"])
     if engine.rank == 0:
@@ -153,6 +154,20 @@ def _draw(model: Network) -> None:
             log.info("Drawing of the network: %s", path.name)
     except OSError as error:
         raise RmldnnError(f"cannot draw the network (`debug`): {error}") from error
+
+
+def _network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient: bool) -> Network:
+    """The network: its layers, or a family of the zoo, whose problems are those of the section `network`."""
+    keys = {key: config[key] for key in catalog.only("network").parameters if key in config}
+    family = _instantiate(node)
+    if family is None:
+        return network(lenient, **keys)
+    try:
+        return network(lenient, family(), **keys)
+    except NetworkError as error:
+        raise NetworkError(
+            [replace(fault, path=f"network.{fault.path}".rstrip(".")) for fault in error.problems]
+        ) from error
 
 
 def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], console: Console) -> tuple[Any, Any]:
@@ -187,17 +202,17 @@ def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Lo
     }
 
 
-def _require_fit(model: Network, loader: Loader) -> None:
+def _require_fit(model: Network, loader: Loader, section: str) -> None:
     """Refuses samples that the network cannot take, and classes that it has no outputs for."""
     if len(model.output_shapes) > 1:
-        raise NetworkError(Problem("layers", f"the network has {len(model.output_shapes)} outputs; a run takes one"))
+        raise NetworkError(Problem(section, f"the network has {len(model.output_shapes)} outputs; a run takes one"))
     sample = loader.sample()
     model.check_input(sample.inputs.shape)
     classes, outputs = loader.dataset.classes, model.output_shapes[0][-1]
     if classes and outputs is not None and 1 < outputs < len(classes):
         names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
-        message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); change its last layer"
-        raise NetworkError(Problem("layers", message))
+        message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); give it one for each"
+        raise NetworkError(Problem(section, message))
     if classes and outputs is not None and outputs > max(2, len(classes)):
         log.warning(
             f"the network has {outputs} outputs, but there are {len(classes)} classes, numbered in this order: "

@@ -26,6 +26,12 @@ Size2D = Annotated[list[Count], Len(2, 2)]
 Source = Literal["softmax", "sigmoid", "log_softmax", "linear", "none"]
 """Activation that a network's output already went through."""
 
+Backbone = Literal[
+    "vgg16", "vgg19", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50v2", "resnet101v2",
+    "resnet152v2", "mobilenet", "mobilenetv2", "densenet121", "densenet169", "densenet201", "inceptionv3", "xception",
+]  # fmt: skip
+"""A classification network that a segmentation network takes as its encoder."""
+
 _WORDS = {
     bool: "true or false",
     int: "an integer",

@@ -73,7 +73,15 @@ def test_component_files_of_conf_are_what_the_signatures_say():
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("broken", ['{"neural_network": {"num_epochs": 0}}', "{", "missing"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"neural_network": {"num_epochs": 0}}',
+        '{"neural_network": {"network": {"type": "unet", "num_classes": 0}}}',
+        "{",
+        "missing",
+    ],
+)
 def test_a_faulty_file_is_reported_without_torch(tmp_path, broken):
     path = tmp_path / "config.json"
     if broken != "missing":

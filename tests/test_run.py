@@ -154,6 +154,40 @@ def test_a_network_from_a_keras_file(train, pictures, config):
     assert result.starting("   Model name          : tiny")
 
 
+@pytest.fixture
+def small_unet(config):
+    """Keys of a network of the zoo that trains in no time; the configuration becomes one for it, two steps an epoch."""
+    config["data"] |= {"target_type": "images", "target_path": "./train/", "batch_size": 11}
+    del config["data"]["test_input_path"], config["layers"]
+    config["loss"] = {"function": "MSE"}
+    return {"filters": 2, "depth": 1, "norm": "none"}
+
+
+def losses(result):
+    return [line.split("[Data")[0] for line in result.starting("Train Epoch")]
+
+
+def test_a_network_of_the_zoo_in_the_file_or_on_the_command_line(train, config, small_unet):
+    config["network"] = {"type": "unet2d", **small_unet}
+    named = losses(train("num_epochs=1"))
+    config |= {"network": None, "layers": "./none.json"}
+    chosen = losses(
+        train("num_epochs=1", "network=UNet2D", *(f"network.{key}={small_unet[key]}" for key in small_unet))
+    )
+    assert len(named) == 2
+    assert named == chosen
+
+
+def test_the_log_names_a_network_of_the_zoo(train, config, small_unet):
+    config["network"] = {"type": "unet2d", **small_unet}
+    assert train().starting("   Model name          : unet2d")
+
+
+def test_a_network_of_the_zoo_may_be_trained_as_by_the_original(train, config, small_unet):
+    config["network"] = {"type": "unet2d", **small_unet}
+    assert losses(train()) != losses(train("semantics=original"))
+
+
 def test_a_yaml_file(pictures, config, rmldnn):
     (pictures / "config.yaml").write_text(json.dumps({"neural_network": config}))  # JSON is YAML
     assert rmldnn("config.yaml").code == 0
@@ -234,6 +268,14 @@ class TestBadInput:
     def test_a_missing_network_file(self, train, config):
         config["layers"] = "./none.json"
         self.refused(train(), 2, "./none.json")
+
+    def test_a_shape_that_a_network_of_the_zoo_cannot_take(self, train):
+        self.refused(train("network=resnet18", "network.input_shape=[12,12,1]"), 2, "command line: network.input_shape")
+
+    def test_more_classes_than_a_network_of_the_zoo_has(self, train, pictures):
+        shutil.copytree(pictures / "train" / "up", pictures / "train" / "left")
+        words = ["network=unet2d", "network.num_classes=2", "network.depth=1", "network.filters=1", "network.norm=none"]
+        self.refused(train(*words), 2, "network: the network has 2 outputs for 3 classes")
 
     def test_a_missing_folder(self, train, config):
         config["data"]["input_path"] = "./nowhere/"

@@ -32,6 +32,8 @@ GROUPS = {
     "predictions": "rmldnn.output.predictions",
 }
 
+_KINDS = {"zoo": "network family"}
+"""What messages call the components of a group, where that is not the group's name."""
 _NAMES = {**vars(builtins), **vars(types), "Literal": Literal, "Annotated": Annotated, "Any": Any}
 
 
@@ -60,6 +62,11 @@ def only(name: str) -> Form:
     """The component of a group that has just one."""
     (form,) = group(name).values()
     return form
+
+
+def absent(name: str, component: str) -> str:
+    """The message for a component that a group does not have."""
+    return f"there is no {_KINDS.get(name, name)} `{component}`{suggest(name, component)}"
 
 
 def suggest(name: str, component: str) -> str:

@@ -17,8 +17,10 @@ from rmldnn.errors import Problem
 
 Values = dict[str, Any]
 
-SECTIONS = ("data", "loss", "optimizer", "checkpoints")
+SECTIONS = ("network", "data", "loss", "optimizer", "checkpoints")
 TRANSFORM_LISTS = ("transforms", "input_transforms", "target_transforms")
+_FEW = 8
+"""A key that more components have than this is not explained by their names."""
 
 
 def check(values: Values) -> Iterator[Problem]:
@@ -31,6 +33,7 @@ def check(values: Values) -> Iterator[Problem]:
             yield Problem(name, f"must be an object, got {show(section)}")
         else:
             yield from judge(section)
+    yield from _one_network(values)
     yield from _requirements(values)
 
 
@@ -45,7 +48,7 @@ def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form
         return None, [Problem(f"{path}.{key}", f"must be a name, got {show(name)}")]
     found = catalog.find(group, name)
     if found is None:
-        return None, [Problem(f"{path}.{key}", f"there is no {group} `{name}`{catalog.suggest(group, name)}")]
+        return None, [Problem(f"{path}.{key}", catalog.absent(group, name))]
     return found, []
 
 
@@ -62,6 +65,10 @@ def _chosen(values: Values | None, path: str, key: str, group: str, also: tuple[
     yield from problems
     if found is not None and values is not None:
         yield from _keys(found, values, path, (key, *also), called=f"{path} {found.name}")
+
+
+def _network(values: Values | None) -> Iterator[Problem]:
+    yield from _chosen(values, "network", "type", "zoo")
 
 
 def _loss(values: Values | None) -> Iterator[Problem]:
@@ -131,7 +138,7 @@ def _data(values: Values | None) -> Iterator[Problem]:
         yield from _transforms(values.get(name), f"data.{name}")
 
 
-_JUDGES = {"data": _data, "loss": _loss, "optimizer": _optimizer, "checkpoints": _checkpoints}
+_JUDGES = {"network": _network, "data": _data, "loss": _loss, "optimizer": _optimizer, "checkpoints": _checkpoints}
 
 
 def transform(item: Values) -> tuple[Form | None, Any]:
@@ -155,7 +162,7 @@ def _transforms(items: Any, path: str) -> Iterator[Problem]:
         found, given = transform(item)
         name = next(iter(item))
         if found is None:
-            yield Problem(f"{here}.{name}", f"there is no transform `{name}`{catalog.suggest('transform', name)}")
+            yield Problem(f"{here}.{name}", catalog.absent("transform", name))
         elif not isinstance(given, dict):
             keys = ", ".join(f"`{key}`" for key in found.parameters)
             yield Problem(f"{here}.{name}", f"must be an object with keys {keys}, got {show(given)}")
@@ -190,10 +197,16 @@ def _home(key: str, path: str) -> str:
     for section, groups in fixed.items():
         if section != path and any(key in catalog.only(group).parameters for group in groups):
             return f"it belongs to `{section}`" if section else "it belongs to the top level"
-    chosen = {"data": "source", "loss": "loss", "optimizer": "optimizer", "optimizer.lr_scheduler": "scheduler"}
+    chosen = {
+        "data": "source",
+        "loss": "loss",
+        "optimizer": "optimizer",
+        "optimizer.lr_scheduler": "scheduler",
+        "network": "zoo",
+    }
     for section, group in chosen.items():
         owners = [form.name for form in catalog.group(group).values() if key in form.parameters]
-        if owners and section == path:
+        if section == path and 0 < len(owners) <= _FEW:
             return f"`{key}` is for {', '.join(owners)}"
         if owners and path == "":
             return f"it belongs to `{section}`"
@@ -202,6 +215,19 @@ def _home(key: str, path: str) -> str:
     if key == "lr_scheduler":
         return "it belongs to `optimizer`"
     return ""
+
+
+def _one_network(values: Values) -> Iterator[Problem]:
+    keys = ("layers", "network")
+    given = [key for key in keys if values.get(key) is not None]
+    if len(given) > 1:
+        yield Problem("network", "`layers` and `network` both say what the network is; remove one of them")
+    if not given and not any(misspelt(key, values.keys() - set(keys)) for key in keys):
+        yield Problem(
+            "",
+            "`layers` is missing; name a Keras file or list the layers there, or choose a known network: "
+            '"network": {"type": "resnet18", ...}',
+        )
 
 
 def _requirements(values: Values) -> Iterator[Problem]:

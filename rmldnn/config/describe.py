@@ -14,6 +14,8 @@ from rmldnn.config import catalog
 from rmldnn.types import describe
 
 GLOBAL = "_global_"
+_REFERENCE = re.compile(r"; keys as in `(\w+)`")
+"""What the docstring of a component says that has the keys of another one."""
 
 
 def conf_files() -> dict[str, str]:
@@ -25,6 +27,8 @@ def _files() -> Iterator[tuple[str, str]]:
     for group in ("job", "network"):
         form = catalog.only(group)
         yield f"{group}/{form.name}.yaml", _text(form, {}, package=GLOBAL)
+    for form in catalog.group("zoo").values():
+        yield f"network/{form.name.lower()}.yaml", _text(form, {"type": form.name})
     for group in ("checkpoints", "predictions"):
         yield f"{group}/{group}.yaml", _text(catalog.only(group), {})
     yield "loader/data.yaml", _text(catalog.only("data"), {})
@@ -57,7 +61,14 @@ def _page() -> Iterator[str]:
     yield "All keys stand in one object `neural_network`. Names of components are matched without regard to case.\n"
     yield "## Top level\n"
     yield from _table([catalog.only("job"), catalog.only("network")])
-    yield "The sections `data`, `loss`, `optimizer` and `checkpoints` are objects with the keys below.\n"
+    yield "The sections `network`, `data`, `loss`, `optimizer` and `checkpoints` are objects with the keys below.\n"
+    yield "## `network`\n"
+    yield (
+        "Chooses a known network in place of `layers`: a configuration has exactly one of the two. `type` names the "
+        'family, the other keys are those of the family: `"network": {"type": "unet", "backbone": "resnet34", '
+        '"num_classes": 3}`, or `network=unet network.num_classes=3` on the command line.\n'
+    )
+    yield from _families()
     yield "## `data`\n"
     yield "`input_type` and `target_type` name the sources of inputs and targets; `type` sets both.\n"
     yield from _table([catalog.only("data"), catalog.only("predictions")])
@@ -91,11 +102,31 @@ def _components(group: str, level: int = 3) -> Iterator[str]:
             yield from _table([form])
 
 
-def _table(forms: Iterable[Form]) -> Iterator[str]:
+def _families() -> Iterator[str]:
+    """The families of the zoo: those with the same keys, of the same meanings, share one table."""
+    rows: dict[tuple[str, ...], list[Form]] = {}
+    for form in catalog.group("zoo").values():
+        rows.setdefault(tuple(_table([form], described("zoo", form))), []).append(form)
+    for table, forms in rows.items():
+        yield f"### {', '.join(form.title for form in forms)}\n"
+        for form in forms:
+            bullet = f"- `{form.name}`: " if len(forms) > 1 else ""
+            yield bullet + _REFERENCE.sub("", form.doc.partition(chr(10) * 2)[0])
+        yield ""
+        yield from table
+
+
+def described(group: str, form: Form) -> str:
+    """The docstring that says what a form's keys mean: its own, or that to which it refers."""
+    reference = _REFERENCE.search(form.doc)
+    return catalog.group(group)[reference.group(1)].doc if reference else form.doc
+
+
+def _table(forms: Iterable[Form], doc: str = "") -> Iterator[str]:
     yield "| key | value | default | meaning |"
     yield "|---|---|---|---|"
     for form in forms:
-        meanings = _arguments(form.doc)
+        meanings = _arguments(doc or form.doc)
         for parameter in form.parameters.values():
             default = "required" if parameter.required else f"`{show(parameter.default)}`"
             meaning = meanings.get(parameter.name, "")

@@ -31,8 +31,9 @@ class Group(NamedTuple):
     words: tuple[str, ...]
 
 
-INPUT, TARGET, SCHEDULER = "data", "target@data", "scheduler@optimizer.lr_scheduler"
+NETWORK, INPUT, TARGET, SCHEDULER = "network", "data", "target@data", "scheduler@optimizer.lr_scheduler"
 GROUPS: Mapping[str, Group] = {
+    NETWORK: Group("zoo", "network", ("network", "network.type")),
     "loss": Group("loss", "loss", ("loss", "loss.function")),
     "optimizer": Group("optimizer", "optimizer", ("optimizer", "optimizer.type")),
     SCHEDULER: Group(
@@ -43,7 +44,7 @@ GROUPS: Mapping[str, Group] = {
     INPUT: Group("source", "data", ("data", "data.input_type", "data.type")),
     TARGET: Group("source", "data", (TARGET, "target", "data.target_type", "data.type")),
 }
-_FIXED = ("job", "network", "loader", "predictions", "checkpoints", "experiment", "hydra", "defaults")
+_FIXED = ("job", "loader", "predictions", "checkpoints", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""
 
 
@@ -130,8 +131,8 @@ def _take(item: Override, changes: Changes) -> Problem | None:
     groups = [name for name, group in GROUPS.items() if key in group.words]
     changes.paths += [GROUPS[name].section for name in groups] or [key]
     internal = key in _FIXED or "_target_" in key.split(".") or (item.package and not groups)
-    if key in ("checkpoints", "~checkpoints") and (value is None or item.is_delete()):
-        changes.dropped.append("checkpoints")
+    if key.lstrip("~") in ("checkpoints", "layers") and (value is None or item.is_delete()):
+        changes.dropped.append(key.lstrip("~"))
     elif internal:
         return Problem(key, "cannot be set here; set single keys, such as checkpoints.save=./model/")
     elif key.startswith("hydra."):
@@ -154,7 +155,7 @@ def _take(item: Override, changes: Changes) -> Problem | None:
 def _choose(key: str, name: str, groups: Sequence[str], changes: Changes) -> Problem | None:
     kind = GROUPS[groups[0]].kind
     if catalog.find(kind, name) is None:
-        return Problem(key, f"there is no {kind} `{name}`{catalog.suggest(kind, name)}")
+        return Problem(key, catalog.absent(kind, name))
     if INPUT in groups and name.lower() == "labels":
         return Problem(key, "`labels` can only be a target; set `data.target_type`")
     changes.choices |= dict.fromkeys(groups, name)

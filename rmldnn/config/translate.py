@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rmldnn.component import Form
 from rmldnn.config import catalog, overrides
 from rmldnn.config.check import TRANSFORM_LISTS, Values, check, data_form, side_types, sources, transform
-from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, SCHEDULER, TARGET, Changes
+from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, Changes
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, Problem
 
@@ -94,9 +94,11 @@ def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
 def _file_choices(values: Values) -> dict[str, str | None]:
     """Which component each group takes, as the file says; the words that say so are taken out of `values`."""
     chosen: dict[str, str | None] = {}
-    for section in ("loss", "optimizer", "checkpoints", "data"):
+    for section in ("network", "loss", "optimizer", "checkpoints", "data"):
         if values.get(section) is None:
             values.pop(section, None)
+    if "network" in values:
+        chosen[NETWORK] = values["network"].pop("type")
     if "loss" in values:
         chosen["loss"] = values["loss"].pop("function")
     optimizer = values.get("optimizer", {})
@@ -118,6 +120,7 @@ def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> 
     """Drops what the command line takes away, and keys of the file that only a component knew that it replaces."""
     for section in changes.dropped:
         values.pop(section, None)
+    yield from _other_network(values, chosen, changes)
     if "optimizer" in changes.choices and changes.choices["optimizer"] is None:
         chosen[SCHEDULER] = None
         values.pop("optimizer", None)
@@ -136,6 +139,18 @@ def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> 
             del section[key]
             message = f"left out, since the command line chose {name or 'none'}, which has no such key"
             yield Problem(f"{path}.{key}", message)
+
+
+def _other_network(values: Values, chosen: dict[str, str | None], changes: Changes) -> Iterator[Problem]:
+    """A family that the command line chooses replaces the file's layers; layers replace the file's family."""
+    family = changes.choices.get(NETWORK)
+    if family and values.get("layers") is not None:
+        del values["layers"]
+        yield Problem("layers", f"left out, since the command line chose {family}")
+    elif not family and "network" in values and "layers" in changes.paths and "layers" not in changes.dropped:
+        del values["network"]
+        chosen[NETWORK] = None
+        yield Problem("network", "left out, since the command line chose other layers")
 
 
 def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: str | None) -> set[str]:
@@ -209,6 +224,7 @@ def job(config: Mapping[str, Any]) -> Values:
     sides = [_source(found.get(side), data, side) for side in ("input", "target")]
     lists = [[_transform(item) for item in data.get(name) or ()] for name in TRANSFORM_LISTS]
     nodes: Values = {
+        "network": None,
         "data": {**_node(catalog.only("data"), data), "_args_": [*sides, *lists]},
         "predictions": _node(catalog.only("predictions"), data),
         "checkpoints": _node(catalog.only("checkpoints"), config.get("checkpoints") or {}),
@@ -218,6 +234,7 @@ def job(config: Mapping[str, Any]) -> Values:
     }
     optimizer = config.get("optimizer") or {}
     for name, group, section, key in (
+        ("network", "zoo", config.get("network"), "type"),
         ("loss", "loss", config.get("loss"), "function"),
         ("optimizer", "optimizer", optimizer, "type"),
         ("scheduler", "scheduler", optimizer.get("lr_scheduler"), "type"),

@@ -85,6 +85,9 @@ def call(value: Any, known: Collection[str], path: str, place: str) -> tuple[lis
             given = Arguments(
                 (slots[0] if len(slots) == 1 else slots,), {key: argument(one) for key, one in keywords.items()}
             )
+            if not refs:  # a function of which Keras 2 wrote the constants alone, such as `einsum`
+                message = "its file names no tensors for it; use EinsumDense, Dot or matmul in its place"
+                raise NetworkError(Problem(path, message, place))
         case _:
             return list(references(value, path, place)), None
     meant = {key: one for key, one in given.keywords.items() if one is not None}

@@ -113,10 +113,17 @@ def made(description: Any, shapes: Sequence[Shape], keras: int) -> Layer:
 def _model(description: Mapping[str, Any], shapes: Sequence[Shape], keras: int) -> Layer:
     """A whole model as one layer: the network that it describes is its module."""
     from rmldnn.networks.compile import build  # which makes layers, this one among them
+    from rmldnn.networks.weights.numbering import located
 
     network = build(reader.inner(description, shapes, keras))
+    places = {layer.path: place for layer, place in located(network.layers)}
     variables = [
-        replace(variable, parameter=f"{layer.path}.{variable.parameter}") for layer, variable, _ in network.variables()
+        replace(
+            variable,
+            parameter=f"{layer.path}.{variable.parameter}",
+            path="/".join(filter(None, (places[layer.path], variable.path))),
+        )
+        for layer, variable, _ in network.variables()
     ]
     first, *others = (tuple(shape[1:]) for shape in network.output_shapes)
     learning = sorted(variables, key=lambda variable: not variable.trainable)  # Keras lists what learns first

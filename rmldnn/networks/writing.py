@@ -48,7 +48,7 @@ def _layer(node: Node, keras: int, models: set[str]) -> dict[str, Any]:
     config = {"name": node.name, **(_as_written(node.config) if keras == 2 else node.config)}
     entry = {"class_name": node.class_name, "config": config, "name": node.name, "inbound_nodes": calls}
     if node.class_name == "Operation":
-        own = {key: value for key, value in config.items() if key != "function"}
+        own = {"name": node.name, **node.config["keywords"]}
         entry |= {"module": "keras.ops", "class_name": node.config["function"], "config": own}
     if node.class_name == "InputLayer" and keras == 3:
         shape = config.pop("batch_input_shape")

@@ -8,6 +8,7 @@ import pytest
 
 from rmldnn.component import form
 from rmldnn.config import catalog
+from rmldnn.config.describe import described
 
 forms = [(group, found) for group in catalog.GROUPS for found in catalog.group(group).values()]
 
@@ -29,7 +30,7 @@ def test_every_default_is_a_value_of_its_type(group, found):
 @pytest.mark.parametrize(("group", "found"), forms, ids=[f"{group}-{found.name}" for group, found in forms])
 def test_every_key_is_documented(group, found):
     for name in found.parameters if group != "layer" else ():  # layers of a family are described once
-        assert f"    {name}: " in found.doc, f"{found.target} does not say what `{name}` is"
+        assert f"    {name}: " in described(group, found), f"{found.target} does not say what `{name}` is"
 
 
 def test_names_are_matched_without_regard_to_case():

@@ -78,6 +78,8 @@ def test_a_correct_configuration_has_no_problem(classifier):
         ("checkpoints", {"sav": "x"}, "checkpoints.sav: `sav`: unknown key in checkpoints; did you mean `save`?"),
         ("checkpoints", {"interval": 0}, "checkpoints.interval: must be a positive integer, got 0"),
         ("layers", 3, "layers: must be "),
+        ("network", {"type": "unet2d"}, "network: `layers` and `network` both say what the network is; remove one"),
+        ("num_classes", 3, "num_classes: `num_classes`: unknown key here; it belongs to `network`"),
     ],
 )
 def test_each_fault_is_named_with_path_value_and_remedy(classifier, path, value, message):
@@ -100,6 +102,52 @@ def test_each_thing_that_training_needs_is_asked_for(classifier, path, message):
     parent, _, key = path.rpartition(".")
     del (classifier[parent] if parent else classifier)[key]
     assert messages(classifier)[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ("unet", 'network: must be an object, got "unet"'),
+        ({"num_classes": 3}, "network: `type` is missing; known here: `dcgan_discriminator`, "),
+        ({"typ": "unet"}, "network.typ: `typ`: unknown key in network; did you mean `type`?"),
+        ({"type": "unett"}, "network.type: there is no network family `unett`; did you mean `unet`?"),
+        ({"type": "unet", "backbon": "vgg16"}, "network.backbon: `backbon`: unknown key in network unet; did you mean"),
+        ({"type": "unet", "backbone": "vgg"}, "network.backbone: must be one of `vgg16`, `vgg19`, "),
+        ({"type": "vgg16", "backbone": "vgg16"}, "network.backbone: `backbone`: unknown key here; `backbone` is for"),
+        ({"type": "dcgan_generator", "input_shape": [8]}, "network.input_shape: `input_shape`: unknown key in network"),
+        ({"type": "unet", "layers": []}, "network.layers: `layers`: unknown key here; it belongs to the top level"),
+    ],
+)
+def test_each_fault_of_a_network_is_named_with_path_value_and_remedy(classifier, network, message):
+    del classifier["layers"]
+    classifier["network"] = network
+    (problem,) = messages(classifier)
+    assert problem.startswith(message)
+
+
+def test_a_network_in_place_of_layers(classifier):
+    del classifier["layers"]
+    classifier["network"] = {"type": "UNet", "backbone": "resnet34", "num_classes": 3}
+    assert messages(classifier) == []
+
+
+@pytest.mark.parametrize("absent", ["layers", "network"])
+def test_null_is_no_network(classifier, absent):
+    classifier["network"] = {"type": "unet"}
+    classifier[absent] = None
+    assert messages(classifier) == []
+
+
+def test_neither_layers_nor_a_network(classifier):
+    classifier |= {"layers": None, "network": None}
+    (problem,) = messages(classifier)
+    assert problem.startswith("`layers` is missing; name a Keras file or list the layers there, or choose a known")
+
+
+def test_a_misspelt_network_is_not_missing_too(classifier):
+    del classifier["layers"]
+    classifier["netwrk"] = {"type": "unet"}
+    assert messages(classifier) == ["netwrk: `netwrk`: unknown key; did you mean `network`?"]
 
 
 def test_a_key_for_one_side_only(classifier):

@@ -25,6 +25,21 @@ def test_all_problems_come_at_once_with_file_and_line(write):
     ]
 
 
+def test_a_fault_of_a_network_has_its_line(write):
+    path = write(
+        """{
+    "neural_network": {
+        "network": {"type": "unet",
+                    "num_classes": 0},
+        "data": {"input_type": "images", "test_input_path": "x"}
+    }
+}"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        spec.load(path)
+    assert str(caught.value) == f"{path}:4: network.num_classes: must be a positive integer, got 0"
+
+
 def test_lenient_turns_unknown_and_repeated_keys_into_warnings(write, classifier):
     classifier["loss"]["weigth"] = None
     classifier["data"]["color"] = "red"

@@ -1,6 +1,6 @@
 import pytest
 
-from rmldnn.config import spec, translate
+from rmldnn.config import catalog, spec, translate
 from rmldnn.errors import ConfigError
 
 
@@ -104,6 +104,8 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ),
         ("num_epochs=three", 'command line: num_epochs: must be a positive integer, got "three"'),
         ("num_epochs=1,2", "command line: `num_epochs=1,2` names several values; a run takes one"),
+        ("network=unett", "command line: network: there is no network family `unett`; did you mean `unet`?"),
+        ("network._target_=os.system", "command line: network._target_: cannot be set here"),
         ("loss=dise", "command line: loss: there is no loss `dise`"),
         ("num_epochs", "command line: cannot read `num_epochs`; write key=value"),
         ("a=[1", "command line: cannot read `a=[1`"),
@@ -128,6 +130,110 @@ def test_a_schedule_is_taken_away(compose, classifier, override):
     config, notices = compose(override)
     assert not config["optimizer"].get("lr_scheduler")
     assert notices == []
+
+
+@pytest.fixture
+def segmenter(classifier):
+    """A file that names a family of the zoo."""
+    del classifier["layers"]
+    classifier["network"] = {"type": "UNet", "backbone": "resnet34", "num_classes": 3}
+    return classifier
+
+
+def test_a_family_of_the_file_gets_its_defaults(compose, segmenter):
+    config, notices = compose(content=segmenter)
+    assert notices == []
+    assert config["layers"] is None
+    assert config["network"] == {
+        "type": "unet",
+        "backbone": "resnet34",
+        "num_classes": 3,
+        "input_shape": [None, None, 3],
+        "activation": "sigmoid",
+        "filters": [256, 128, 64, 32, 16],
+        "decoder": "upsampling",
+        "batch_norm": True,
+    }
+
+
+def test_layers_leave_no_section_for_a_network(compose):
+    assert "network" not in compose()[0]
+
+
+def test_what_compiles_a_network_has_its_keys_with_a_family_too(compose, segmenter):
+    assert compose("semantics=original", content=segmenter)[0]["semantics"] == "original"
+
+
+@pytest.mark.parametrize("word", ["network=vgg16", "network=VGG16", "network.type=vgg16"])
+def test_a_family_on_the_command_line_replaces_the_layers(compose, word):
+    config, _ = compose(word, "network.num_classes=2")
+    assert config["layers"] is None
+    assert (config["network"]["type"], config["network"]["num_classes"]) == ("vgg16", 2)
+
+
+def test_replacing_the_layers_is_said(compose):
+    (notice,) = compose("network=vgg16")[1]
+    assert str(notice).endswith("config.json:4: layers: left out, since the command line chose vgg16")
+
+
+def test_a_long_list_of_layers_is_replaced_too(compose, classifier):
+    classifier["layers"] = [{"class_name": "Dense", "config": {"units": 2}}] * 1000
+    assert compose("network=vgg16")[0]["layers"] is None
+
+
+def test_another_family_leaves_out_the_keys_that_only_the_former_had_and_says_so(compose, segmenter):
+    config, notices = compose("network=unet2d", content=segmenter)
+    assert config["network"]["num_classes"] == 3
+    assert [problem.path for problem in notices] == ["network.backbone"]
+
+
+def test_layers_on_the_command_line_replace_the_family_and_say_so(compose, segmenter):
+    config, (notice,) = compose("layers=other.json", content=segmenter)
+    assert (config["layers"], config.get("network")) == ("other.json", None)
+    assert "network: left out, since the command line chose other layers" in str(notice)
+
+
+@pytest.mark.parametrize("override", ["network=null", "~network"])
+def test_a_family_that_is_taken_away_leaves_room_for_layers(compose, segmenter, override):
+    config, _ = compose(override, "layers=other.json", content=segmenter)
+    assert (config["layers"], config.get("network")) == ("other.json", None)
+
+
+@pytest.mark.parametrize("override", ["layers=null", "~layers"])
+def test_layers_that_are_taken_away_leave_room_for_a_family(compose, override):
+    config, notices = compose(override, "network=vgg16")
+    assert (config["layers"], config["network"]["type"]) == (None, "vgg16")
+    assert notices == []
+
+
+@pytest.mark.parametrize("override", ["layers=null", "~layers", "network=null"])
+def test_one_of_layers_and_network_must_remain(compose, segmenter, classifier, override):
+    content = segmenter if override == "network=null" else {**classifier, "layers": "net.json"}
+    content.pop("network" if "layers" in override else "layers", None)
+    assert "`layers` is missing; name a Keras file" in faults(compose, override, content=content)[0]
+
+
+def test_layers_and_a_family_on_the_command_line_are_refused(compose):
+    (fault,) = faults(compose, "network=vgg16", "layers=other.json")
+    assert fault.startswith("command line: network: `layers` and `network` both say what the network is")
+
+
+def test_the_node_of_a_family_takes_its_keys_and_no_others(compose, segmenter):
+    node = translate.job(compose(content=segmenter)[0])["network"]
+    assert node["_target_"] == "rmldnn.networks.zoo.segmentation.unet"
+    assert node["backbone"] == "resnet34"
+    assert "type" not in node
+
+
+def test_layers_have_no_node(compose):
+    assert translate.job(compose()[0])["network"] is None
+
+
+@pytest.mark.parametrize("family", catalog.group("zoo"))
+def test_every_family_composes_to_its_defaults(compose, family):
+    form = catalog.find("zoo", family)
+    defaults = {parameter.name: parameter.default for parameter in form.parameters.values()}
+    assert compose(f"network={family}")[0]["network"] == {"type": form.name, **defaults}
 
 
 @pytest.mark.parametrize("override", ["checkpoints=null", "~checkpoints"])

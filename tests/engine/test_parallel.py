@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from rmldnn.engine.checkpoint import read
-
 HERE = Path(__file__).parent
 SCRIPT = str(HERE / "parallel_run.py")
 LAUNCHED_BY = ("RANK", "WORLD_SIZE", "LOCAL_", "MASTER_", "OMPI_", "PMI", "SLURM_", "GLOO_", "OMP_NUM_THREADS", "DS_")
@@ -146,7 +144,7 @@ def test_device_is_named_once(parallel):
 def test_checkpoint_is_complete(parallel):
     folder, _, result = parallel
     assert sorted(path.name for path in (folder / "model").iterdir()) == [f"model_checkpoint_{n}.pt" for n in (1, 2)]
-    last = read(folder / "model" / "model_checkpoint_2.pt")
+    last = torch.load(folder / "model" / "model_checkpoint_2.pt", weights_only=True)["model"]
     assert [tensor.flatten().tolist() for tensor in last.values()] == result["weights"]
 
 

@@ -1,118 +1,77 @@
-"""Keras' own numbers for the same weights and inputs; see ../shared/oracle/check.md for the bars."""
+"""Keras' own numbers for the same weights and inputs, from every file of weights; see ../shared/oracle/check.md."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
 
-from rmldnn.networks import layers
+from rmldnn import load_network
 from rmldnn.networks.compile import network
-from rmldnn.networks.keras import read
 
 ORACLE = Path(__file__).resolve().parents[3] / "shared" / "oracle"
 UPSTREAM = ORACLE.parent / "upstream"
-GROUPS = [
-    "k2/activations", "k2/conv2d", "k2/dense", "k2/merge", "k2/pooling2d", "k2/sequential",
-    "k3/activation_layers", "k3/conv1d", "k3/conv3d", "k3/global_pooling", "k3/pooling1d", "k3/reshape",
-]  # fmt: skip
+KINDS = (".h5", ".keras")
+FILES = sorted(file for file in ORACLE.glob("k[23]/*/*") if file.suffix in KINDS)
+WHOLE = sorted(file for file in (*ORACLE.glob("networks/*/*"), *ORACLE.glob("networks/*/*/*")) if file.suffix in KINDS)
 
-pytestmark = pytest.mark.skipif(not ORACLE.is_dir(), reason="needs ../shared/oracle")
-
-
-def known_part(model):
-    """The model without layers of classes that are not built here, and for each output left its number in the model."""
-    if model["class_name"] == "Sequential":
-        return model, [0]
-    config = model["config"]
-    kept = [layer for layer in config["layers"] if layers.find(layer["class_name"])]
-    names = {layer["name"] for layer in kept}
-    refs = config["output_layers"] if isinstance(config["output_layers"][0], list) else [config["output_layers"]]
-    outputs = [index for index, ref in enumerate(refs) if ref[0] in names]
-    return {**model, "config": {**config, "layers": kept, "output_layers": [refs[index] for index in outputs]}}, outputs
+pytestmark = [
+    pytest.mark.skipif(not ORACLE.is_dir(), reason="needs ../shared/oracle"),
+    pytest.mark.filterwarnings("ignore:.*on an already erased node"),
+]
 
 
-def legacy_weights(path):
-    """{layer: {parameter: array}} of an HDF5 file as Keras 2 writes it."""
-    weights = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                weights.setdefault(name.split("/")[0], {}).update({name.split("/")[-1].split(":")[0]: item[()]})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    return weights
+def title(file):
+    return str(file.relative_to(ORACLE))
 
 
-def numbered_weights(path, graph):
-    """{layer: {parameter: array}} of an HDF5 file as Keras 3 writes it: classes numbered in file order."""
-    counts, weights = Counter(), {}
-    with h5py.File(path) as file:
-        for node in graph.nodes:
-            stem = node.class_name.lower()
-            number = counts[stem]
-            counts[stem] += 1
-            group = file.get(f"layers/{stem}_{number}/vars" if number else f"layers/{stem}/vars")
-            if group is not None and len(group):
-                weights[node.name] = dict(
-                    zip(("kernel", "bias"), (group[key][()] for key in sorted(group)), strict=False)
-                )
-    return weights
-
-
-def load(module, weights):
-    """Puts Keras' weights into a network: kernels are (*window, in, out) there, (out, in, *window) here."""
-    state = {}
-    for layer, parameters in weights.items():
-        for name, value in parameters.items():
-            if name == "kernel":
-                value = np.moveaxis(value, (-1, -2), (0, 1))
-            state[f"{layer}.{ {'kernel': 'weight'}.get(name, name) }"] = torch.from_numpy(np.ascontiguousarray(value))
-    known = module.state_dict()
-    module.load_state_dict({key: state[key] for key in known})
-    return module
-
-
-def run(module, inputs, dtype):
-    tensors = [torch.from_numpy(array).to(dtype) for array in inputs]
+def run(module, folder, dtype=torch.float32):
+    """What a network gives for the inputs of a folder, with Keras' order of axes."""
+    arrays = [np.load(folder / f"input_{index}.npy") for index in range(len(list(folder.glob("input_*.npy"))))]
+    tensors = [torch.from_numpy(array) for array in arrays or [np.load(folder / "input.npy")]]
+    last = not module.channels_first
+    tensors = [x.to(dtype) if x.is_floating_point() else x for x in tensors]
     with torch.no_grad():
-        outputs = module.to(dtype).eval()(*(x.movedim(-1, 1) if x.dim() > 2 else x for x in tensors))
+        outputs = module.to(dtype)(*(x.movedim(-1, 1) if last and x.dim() > 2 else x for x in tensors))
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    return [(y.movedim(1, -1) if y.dim() > 2 else y).numpy() for y in outputs]
+    return [(y.movedim(1, -1) if last and y.dim() > 2 else y).numpy() for y in outputs]
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_layers_give_keras_numbers(group):
-    folder = ORACLE / group
-    model, numbers = known_part(json.loads((folder / "model.json").read_text()))
-    if (folder / "weights_legacy.h5").exists():
-        weights = legacy_weights(folder / "weights_legacy.h5")
-    else:
-        weights = numbered_weights(folder / "model.weights.h5", read(model))
-    module = load(network(layers=model), weights)
-    inputs = [np.load(folder / f"input_{index}.npy") for index in range(len(list(folder.glob("input_*.npy"))))]
-    inputs = inputs[: len(module.input_shapes)]
-    outputs = run(module, inputs, torch.float32)
-    assert len(outputs) == len(numbers)
-    for number, output in zip(numbers, outputs, strict=True):
+@pytest.mark.parametrize("file", FILES, ids=title)
+def test_layers_give_keras_numbers(file):
+    folder = file.parent
+    outputs = run(load_network(folder / "model.json", file), folder)
+    assert len(outputs) == len(list(folder.glob("output_*.npy")))
+    for number, output in enumerate(outputs):
         expected = np.load(folder / f"output_{number}.npy")
         assert output.shape == expected.shape, number
         assert np.abs(output - expected).max() <= 1e-5 * np.abs(expected).max(), number
 
 
-@pytest.mark.parametrize("name", ["smoke", "mnist"])
-def test_whole_networks_agree_in_float64(name):
-    folder = ORACLE / "networks" / name
-    module = load(network(layers=str(folder / "network.json")), legacy_weights(folder / "weights_legacy.h5"))
-    (output,) = run(module, [np.load(folder / "input.npy")], torch.float64)
+@pytest.mark.parametrize("file", [file for file in FILES if file.name in ("model.h5", "model.keras")], ids=title)
+def test_whole_models_bring_network_and_weights(file):
+    expected = run(load_network(file.parent / "model.json", file), file.parent)
+    for output, other in zip(run(load_network(file), file.parent), expected, strict=True):
+        assert np.array_equal(output, other)
+
+
+@pytest.mark.parametrize("file", WHOLE, ids=title)
+def test_whole_networks_agree_in_float64(file):
+    folder = ORACLE / "networks" / file.relative_to(ORACLE).parts[1]
+    (output,) = run(load_network(folder / "network.json", file), folder, torch.float64)
     expected = np.load(folder / "output_f64.npy")
     assert np.linalg.norm(output - expected) <= 1e-10 * np.linalg.norm(expected)
     assert np.abs(output - expected).max() <= 1e-9 * expected.std()
+
+
+@pytest.mark.parametrize("name", ["smoke", "mnist"])
+def test_whole_networks_agree_in_float32(name):
+    folder = ORACLE / "networks" / name
+    (output,) = run(load_network(folder / "network.json", folder / "weights_legacy.h5"), folder)
+    expected = np.load(folder / "output.npy")
+    assert np.linalg.norm(output - expected) <= 3e-4 * np.linalg.norm(expected)
+    assert np.abs(output - expected).max() <= 5e-3 * expected.std()
 
 
 def count(module):

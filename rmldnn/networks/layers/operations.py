@@ -32,9 +32,7 @@ def slicing_op_lambda(shapes: Shapes, arguments: Arguments, *, function: str) ->
 
 
 @component("Operation")
-def operation(
-    shapes: Shapes, arguments: Arguments, *, function: str, keywords: dict[str, Any] | None = None
-) -> Layer:
+def operation(shapes: Shapes, arguments: Arguments, *, function: str, keywords: dict[str, Any] | None = None) -> Layer:
     """An operation of `keras.ops`, as Keras 3 exports it.
 
     Args:
@@ -46,8 +44,14 @@ def operation(
     positional = arguments.positional
     if function == "Einsum":  # the one that takes any number of tensors
         positional = (list(positional),)
-    words = Arguments((), {**dict(zip(_tensors(function, keywords or {}), positional, strict=False)),
-                           **(keywords or {}), **arguments.keywords})
+    words = Arguments(
+        (),
+        {
+            **dict(zip(_tensors(function, keywords or {}), positional, strict=False)),
+            **(keywords or {}),
+            **arguments.keywords,
+        },
+    )
     return called(function, keras_3.CLASSES, shapes, words)
 
 
@@ -67,20 +71,20 @@ def tensorflow_op_layer(
         node_def: The node: its `op`, its `input`s and its attributes.
         constants: Inputs that are no tensors of the network, by their numbers.
     """
-    match node_def:
-        case {"op": str(function), **rest}:
-            pass
-        case _:
-            raise NetworkError(f"`node_def` must be an object with the `op`, got {show(node_def)}; export it again")
+    if not isinstance(node_def, dict) or not isinstance(node_def.get("op"), str):
+        raise NetworkError(f"`node_def` must be an object with the `op`, got {show(node_def)}; export the model again")
+    function = node_def["op"]
     fixed = constants or {}
     slots = (Slot(number) for number in range(len(shapes)))
-    inputs = [fixed.get(str(index)) if str(index) in fixed else next(slots) for index in range(len(fixed) + len(shapes))]
+    inputs: list[Any] = []
+    for index in map(str, range(len(fixed) + len(shapes))):
+        inputs.append(fixed[index] if index in fixed else next(slots, None))
     if function in ("AddN", "ConcatV2"):  # any number of tensors, then the axis
         count = len(inputs) - (function == "ConcatV2")
         inputs = [inputs[:count], *inputs[count:]]
     names = tensorflow.NODES.get(function, "").split()[1:]
     words = dict(zip(names, inputs, strict=False))
-    words.update((key, value) for key, value in _attributes(rest.get("attr") or {}) if key in names)
+    words.update((key, value) for key, value in _attributes(node_def.get("attr") or {}) if key in names)
     return called(function, tensorflow.NODES, shapes, Arguments((), words))
 
 

@@ -15,17 +15,13 @@ from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks.graph import Graph
 from rmldnn.networks.zoo.backbones import BACKBONES
 from rmldnn.networks.zoo.draft import Draft, Tensor
-from rmldnn.types import Count, Fraction
+from rmldnn.types import Backbone, Count, Fraction
 
 
 @component("unet")
 def unet(
     *,
-    backbone: Literal[
-        "vgg16", "vgg19", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50v2", "resnet101v2",
-        "resnet152v2", "mobilenet", "mobilenetv2", "densenet121", "densenet169", "densenet201", "inceptionv3",
-        "xception",
-    ] = "vgg16",
+    backbone: Backbone = "vgg16",
     num_classes: Count = 1,
     input_shape: list[Count | None] = [None, None, 3],
     activation: str = "sigmoid",
@@ -89,11 +85,7 @@ def resunet(
 @component("linknet")
 def linknet(
     *,
-    backbone: Literal[
-        "vgg16", "vgg19", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50v2", "resnet101v2",
-        "resnet152v2", "mobilenet", "mobilenetv2", "densenet121", "densenet169", "densenet201", "inceptionv3",
-        "xception",
-    ] = "vgg16",
+    backbone: Backbone = "vgg16",
     num_classes: Count = 1,
     input_shape: list[Count | None] = [None, None, 3],
     activation: str = "sigmoid",
@@ -132,11 +124,7 @@ def linknet(
 @component("fpn")
 def fpn(
     *,
-    backbone: Literal[
-        "vgg16", "vgg19", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50v2", "resnet101v2",
-        "resnet152v2", "mobilenet", "mobilenetv2", "densenet121", "densenet169", "densenet201", "inceptionv3",
-        "xception",
-    ] = "vgg16",
+    backbone: Backbone = "vgg16",
     num_classes: Count = 1,
     input_shape: list[Count | None] = [None, None, 3],
     activation: str = "sigmoid",
@@ -182,11 +170,7 @@ def fpn(
 @component("pspnet")
 def pspnet(
     *,
-    backbone: Literal[
-        "vgg16", "vgg19", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50v2", "resnet101v2",
-        "resnet152v2", "mobilenet", "mobilenetv2", "densenet121", "densenet169", "densenet201", "inceptionv3",
-        "xception",
-    ] = "vgg16",
+    backbone: Backbone = "vgg16",
     num_classes: Count = 1,
     input_shape: list[Count | None] = [384, 384, 3],
     activation: str = "sigmoid",

@@ -1,0 +1,126 @@
+"""Weight files: for this program and torch, for whoever reads safetensors, and for Keras 2 and 3."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import rmldnn
+from rmldnn.errors import RmldnnError
+from rmldnn.networks.network import Network
+from rmldnn.networks.weights.disk import Disk
+from rmldnn.networks.weights.numbering import VARIABLES, located
+from rmldnn.networks.weights.stored import name
+from rmldnn.networks.weights.torch_archive import FORMAT
+
+
+def write(path: str | Path, network: nn.Module, epoch: int | None = None) -> None:
+    """Writes the weights of a network so that the file is there entirely or not at all.
+
+    Args:
+        path: The file; its suffix says which kind: `.pt`, `.safetensors`, or `.weights.h5` as Keras reads it.
+        network: The network; one of Keras layers for `.weights.h5`.
+        epoch: Epochs of training that it has seen, noted in the file.
+
+    Raises:
+        RmldnnError: The suffix is another, or the file cannot be written; an older one of that name is as it was.
+    """
+    file = Path(path)
+    kind = next((suffix for suffix in _WRITERS if file.name.endswith(suffix)), None)
+    if kind is None:
+        raise RmldnnError(f"cannot write weights to `{path}`: its name must end with {', '.join(_WRITERS)}")
+    if kind == ".weights.h5" and not isinstance(network, Network):
+        raise RmldnnError(f"cannot write weights to `{path}`: only networks of Keras layers go into files of Keras")
+    try:
+        with _replacing(file) as partial:
+            _WRITERS[kind](partial, network, epoch)
+    except (OSError, RuntimeError) as error:  # torch and h5py report a full disk as a RuntimeError
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+        raise RmldnnError(f"cannot write checkpoint `{path}`: {reason}") from error
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """A file beside another one, which takes its place when all is written and on the disk."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    os.close(handle)
+    partial = Path(temporary)
+    try:
+        yield partial
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {key: tensor.detach().to("cpu", copy=False) for key, tensor in network.state_dict().items()}
+
+
+def _torch(file: Path, network: nn.Module, epoch: int | None) -> None:
+    content = {"model": _state(network), "epoch": epoch, "format": FORMAT, "rmldnn": rmldnn.__version__}
+    torch.save(content, file)
+
+
+def _safetensors(file: Path, network: nn.Module, epoch: int | None) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file({key: tensor.contiguous() for key, tensor in _state(network).items()}, file, _facts(epoch))
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def _facts(epoch: int | None) -> dict[str, str]:
+    facts = {"format": "pt", "rmldnn": rmldnn.__version__}
+    return facts if epoch is None else {**facts, "epoch": str(epoch)}
+
+
+def _keras(file: Path, network: nn.Module, epoch: int | None) -> None:
+    import h5py
+
+    assert isinstance(network, Network)  # noqa: S101 - seen to by `write`
+    parameters = {name(layer.path, variable): tensor for layer, variable, tensor in network.variables()}
+    with Disk(file, "w+") as disk, h5py.File(disk, "w") as root:
+        root.attrs.update(_facts(epoch))
+        root.create_group(VARIABLES).attrs["name"] = network.title
+        for layer, place in located(network.layers):
+            group = root.create_group(place)
+            group.create_group(VARIABLES).attrs["name"] = layer.name
+            for variable in layer.variables:
+                part = group.require_group(variable.path) if variable.path else group
+                numbered = part.require_group(VARIABLES)
+                numbered[str(len(numbered))] = _array(variable.view(parameters[name(layer.path, variable)]))
+            for other in [path for path in group if path.endswith("_dense")]:  # of attention: private in Keras 2 only
+                group[other[1:] if other.startswith("_") else f"_{other}"] = group[other]
+            if "/conv_lstm" in place:  # what TensorFlow's Keras called it
+                root[place.replace("/conv_lstm", "/conv_lst_m")] = group
+        root.close()
+        disk.check()
+
+
+def _array(tensor: Tensor) -> Any:
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).cpu().numpy()
+
+
+_WRITERS: dict[str, Callable[[Path, nn.Module, int | None], None]] = {
+    ".pt": _torch,
+    ".safetensors": _safetensors,
+    ".weights.h5": _keras,
+}
