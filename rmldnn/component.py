@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeVar
 
 from rmldnn.errors import Problem
@@ -68,6 +69,12 @@ class Form:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     title: str = ""
     doc: str = ""
+
+    def load(self) -> Callable[..., Any]:
+        """Imports the component."""
+        module, _, name = self.target.rpartition(".")
+        target: Callable[..., Any] = getattr(import_module(module), name)
+        return target
 
     def check(self, values: Mapping[str, Any], place: str, *, also: Iterable[str] = ()) -> Iterator[Problem]:
         """Compares values with the form: unknown keys with a near miss, missing keys, wrong types and ranges.

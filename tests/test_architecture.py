@@ -17,7 +17,7 @@ DOORS = {
     "pydantic": {"component.py"},
     "yaml": {"config/reader.py", "config/describe.py"},
 }
-ROOMS = {"rich": "output/", "h5py": "output/", "cv2": "data/"}
+ROOMS = {"rich": "output/", "h5py": ("output/", "networks/files.py", "networks/weights/"), "cv2": "data/"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rmldnn.config import spec
@@ -15,21 +16,42 @@ from rmldnn.errors import ConfigError
 from tests.test_parallel import mpirun, needs_mpirun
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCED = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-LINES = [line.split("#")[0].strip() for kind, block in FENCED if not kind for line in block.splitlines()]
-COMMANDS = [line for line in LINES if re.match(r"(rmldnn|mpirun|torchrun) ", line)]
-CONFIGS = [block for kind, block in FENCED if kind == "json"]
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/networks.md")}
+FENCED = {name: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for name, text in PAGES.items()}
+LINES = [
+    line.split("#")[0].strip()
+    for blocks in FENCED.values()
+    for kind, block in blocks
+    if not kind
+    for line in block.splitlines()
+]
+COMMANDS = [line for line in dict.fromkeys(LINES) if re.match(r"(rmldnn|mpirun|torchrun) ", line)]
+CONFIGS = [block for blocks in FENCED.values() for kind, block in blocks if kind == "json"]
 
 
 def test_the_readme_has_commands_and_configurations():
-    assert len(COMMANDS) >= 6
-    assert len(CONFIGS) == 2
+    assert len(COMMANDS) >= 12
+    assert len(CONFIGS) == 4
+
+
+@pytest.fixture
+def export(pictures):
+    """Networks as the pages speak of them: `net.json`, `unet.json`, and `export/` with Keras' results."""
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 8, 8, 3]}},
+        {"class_name": "ReLU", "config": {"name": "relu"}},
+    ]
+    for path in ("net.json", "unet.json", "export/model.json"):
+        (pictures / path).parent.mkdir(exist_ok=True)
+        (pictures / path).write_text(json.dumps(layers))
+    x = np.linspace(-1, 1, 2 * 8 * 8 * 3, dtype=np.float32).reshape(2, 8, 8, 3)
+    np.save(pictures / "export/input_0.npy", x)
+    np.save(pictures / "export/output_0.npy", np.maximum(x, 0))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.slow
-def test_command_runs(command, pictures, config, rmldnn):
+def test_command_runs(command, pictures, config, rmldnn, export):
     (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
     program, *words = shlex.split(command)
     if program == "mpirun":
@@ -44,7 +66,7 @@ def test_command_runs(command, pictures, config, rmldnn):
     assert result.code == 0, result.err
 
 
-@pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict"])
+@pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict", "import", "family"])
 def test_configuration_is_right(text):
     document = read_text(text, "README.json")
     assert list(check(document.value["neural_network"])) == []

@@ -7,11 +7,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from rmldnn.config import catalog
 from rmldnn.errors import ConfigError, Problem, RmldnnError
@@ -74,16 +71,15 @@ def graph(family: str, keys: Mapping[str, Any], place: str = "command line") -> 
         )
     if problems := [Problem(one.path, one.message, place) for one in form.check(keys, f"network {form.name}")]:
         raise ConfigError(problems)
-    module, _, name = form.target.rpartition(".")
-    made: Graph = getattr(import_module(module), name)(**keys)
+    made: Graph = form.load()(**keys)
     return made
 
 
 def _pair(word: str) -> tuple[str, Any]:
     key, _, value = word.partition("=")
     try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
+        return key, json.loads(value)
+    except ValueError:
         return key, value
 
 

@@ -117,9 +117,7 @@ def _optimizer_state(network: Network, section: Mapping[str, Any]) -> int:
     keys = {key: optimizer[key] for key in form.parameters if key in optimizer}
     if list(form.check(keys, "optimizer")):
         return 0
-    from hydra.utils import get_method
-
-    made = get_method(form.target)(parameters, **keys)
+    made = form.load()(parameters, **keys)
     for parameter in parameters:
         parameter.grad = torch.empty_like(parameter)
     made.step()

@@ -200,7 +200,8 @@ def layer(
         met = " and ".join(words(operand) for operand in operands) or " and ".join(size(shape) for shape in shapes)
         if aligned:
             raise NetworkError(
-                f"cannot combine {met}: counted from the last axis, extents must be equal or 1; change the layers before it"
+                f"cannot combine {met}: counted from the last axis, extents must be equal or 1; "
+                "change the layers before it"
             ) from None
         reason = str(error).strip().split("\n")[0]
         raise NetworkError(f"cannot compute with {met} ({reason}); change the layers before it") from None
