@@ -93,3 +93,9 @@ def test_a_faulty_file_is_reported_without_torch(tmp_path, broken):
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_every_package_is_installed():
+    text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    for init in PACKAGE.rglob("__init__.py"):
+        assert f'"{".".join(init.parent.relative_to(PACKAGE.parent).parts)}",' in text

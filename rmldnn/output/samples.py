@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 from h5py import h5d, h5g, h5p, h5s, h5t
 
+from rmldnn.disk import Disk
 from rmldnn.errors import DataError
 from rmldnn.output.places import saving
 
@@ -37,7 +37,7 @@ class SampleFile:
         self._type = h5t.IEEE_F16LE if half else h5t.IEEE_F32LE
         self._part = path.with_name(f".{path.name}.part")
         with saving(str(path)):
-            self._disk = _Disk(self._part, "w+")
+            self._disk = Disk(self._part, "w+")
         self._file = h5py.File(self._disk, "w", libver="earliest")
         self._groups: dict[tuple[bytes, ...], Any] = {(): self._file.id}
         self._utf8 = h5p.create(h5p.LINK_CREATE)
@@ -96,35 +96,6 @@ class SampleFile:
             *parents, leaf = folders
             self._groups[folders] = h5g.create(self._group(tuple(parents)), leaf, lcpl=self._utf8)
         return self._groups[folders]
-
-
-class _Disk(io.FileIO):
-    """A file that keeps its failure until it is asked: HDF5 crashes when it closes a file that it could not write."""
-
-    failure: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        """Writes all of the data, or nothing more after a failure."""
-        rest = memoryview(data)
-        try:
-            while rest.nbytes and not self.failure:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self.failure = error
-        return len(data)
-
-    def truncate(self, size: int | None = None) -> int:
-        """Sets the size."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
-
-    def check(self) -> None:
-        """Raises the first failure, if there was one."""
-        if self.failure:
-            raise self.failure
 
 
 def _parts(name: str) -> list[bytes]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rmldnn.config import catalog
+from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 from rmldnn.networks.graph import Graph
 from rmldnn.networks.writing import write
@@ -104,16 +103,8 @@ def _explain(family: str) -> None:
 
 def _save(path: Path, text: str) -> None:
     """Writes the file entirely or not at all."""
-    partial = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        partial = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        partial.chmod(0o644)
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RmldnnError(f"cannot write `{path}`: {error.strerror or error}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import rmldnn
+from rmldnn.disk import Disk, replacing
 from rmldnn.errors import RmldnnError
 from rmldnn.networks.network import Network
-from rmldnn.networks.weights.disk import Disk
 from rmldnn.networks.weights.numbering import VARIABLES, located
 from rmldnn.networks.weights.stored import name
 from rmldnn.networks.weights.torch_archive import FORMAT
@@ -39,33 +36,11 @@ def write(path: str | Path, network: nn.Module, epoch: int | None = None) -> Non
     if kind == ".weights.h5" and not isinstance(network, Network):
         raise RmldnnError(f"cannot write weights to `{path}`: only networks of Keras layers go into files of Keras")
     try:
-        with _replacing(file) as partial:
+        with replacing(file) as partial:
             _WRITERS[kind](partial, network, epoch)
     except (OSError, RuntimeError) as error:  # torch and h5py report a full disk as a RuntimeError
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
         raise RmldnnError(f"cannot write checkpoint `{path}`: {reason}") from error
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """A file beside another one, which takes its place when all is written and on the disk."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    os.close(handle)
-    partial = Path(temporary)
-    try:
-        yield partial
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        partial.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

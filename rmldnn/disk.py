@@ -1,0 +1,62 @@
+"""Files that are there entirely or not at all, and that tell when the disk is full."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A file beside another one, which takes its place when all is written and on the disk."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    os.close(handle)
+    partial = Path(temporary)
+    try:
+        yield partial
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class Disk(io.FileIO):
+    """A file for HDF5 that keeps its failure until it is asked: HDF5 loses it, or crashes on closing such a file."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Writes all of the data, or nothing more after a failure."""
+        rest = memoryview(data)
+        try:
+            while rest.nbytes and not self.failure:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.failure = error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Sets the size."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raises the first failure, if there was one."""
+        if self.failure:
+            raise self.failure
