@@ -121,13 +121,15 @@ def run(
         _draw(model)
 
     checkpoints = _instantiate(nodes["checkpoints"])
-    checkpoints.load_into(model)
+    checkpoints.load_into(model, config.get("layers"))
     engine.place(model)
     torch.manual_seed(seed + 1 + engine.rank)  # each process drops out other units
 
     training = config["data"].get("input_path") is not None
     optimizer, scheduler = _learning(model, config, nodes, console) if training else (None, None)
     loss = _instantiate(_with_source(nodes["loss"], model))
+    if nodes["loss"] is not None and model.last_activation == "softmax" and nodes["loss"]["_target_"].endswith(".nll"):
+        log.warning("the loss NLL takes log-probabilities, but the network ends in softmax; end it in log_softmax")
     if loss is not None:
         console.section("Loss", chosen_rows("loss", config["loss"]))
 

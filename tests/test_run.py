@@ -406,3 +406,27 @@ def test_a_loss_takes_its_source_from_the_network(train, config):
     explicit = train("loss.source=linear").starting("Train Epoch")
     assert implicit
     assert [line.split("[Data")[0] for line in implicit] == [line.split("[Data")[0] for line in explicit]
+
+
+def test_a_whole_model_as_layers_brings_its_weights(pictures, config, train):
+    from rmldnn import load_network, save_weights
+
+    assert train().code == 0
+    network = load_network(config["layers"], "./model/model_checkpoint_2.pt")
+    save_weights(network, pictures / "w.weights.h5")
+    layers = config["layers"]
+    model = (
+        {"class_name": "Sequential", "config": {"name": "m", "layers": layers}} if isinstance(layers, list) else None
+    )
+    assert model is not None
+    import zipfile
+
+    with zipfile.ZipFile(pictures / "whole.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(model))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+        archive.write(pictures / "w.weights.h5", "model.weights.h5")
+    before = train("num_epochs=1", "optimizer.learning_rate=1e-9")
+    result = train("num_epochs=1", "optimizer.learning_rate=1e-9", "layers=whole.keras", "checkpoints.load=null")
+    assert result.code == 0
+    assert result.starting("Loading model checkpoint from file: whole.keras")
+    assert accuracy(result) >= accuracy(before)

@@ -6,7 +6,7 @@ import logging
 import pathlib
 import tempfile
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -61,18 +61,25 @@ class Checkpoints:
     load: str | None = None
     format: str = "pt"
 
-    def load_into(self, network: nn.Module) -> None:
-        """Loads the checkpoint, if one is to be loaded; every process does.
+    def load_into(self, network: nn.Module, layers: Any = None) -> None:
+        """Loads the checkpoint, else the weights that come with the network, if there are any; every process does.
+
+        Args:
+            network: What to load into.
+            layers: What the network was made from: a file of a whole model holds weights as well.
 
         Raises:
             CheckpointError: The file is missing, damaged, no checkpoint, or one of another network.
         """
-        if self.load is None:
-            return
-        kind = "HDF5 file" if weights.is_hdf5(self.load) else "file"
-        log.info("Loading model checkpoint from %s: %s", kind, self.load)
+        path = self.load
+        if path is None:
+            if not isinstance(layers, str) or not weights.has_weights(layers):
+                return
+            path = layers
+        kind = "HDF5 file" if weights.is_hdf5(path) else "file"
+        log.info("Loading model checkpoint from %s: %s", kind, path)
         try:
-            weights.load(self.load, network)
+            weights.load(path, network)
         except CheckpointError as error:
             raise CheckpointError([replace(one, path="checkpoints.load") for one in error.problems]) from None
 

@@ -6,6 +6,7 @@ import functools
 import keyword
 import logging
 import operator
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -115,12 +116,13 @@ class _Builder:
         self._layers: dict[str, tuple[list[Shape], Layer]] = {}
         self._made: dict[str, Made] = {}
         self._modes: dict[str, bool] = {}
+        self._called: dict[str, Any] = {}
 
     def network(self) -> Network:
         """The network, or every problem that was met."""
         graph = self._graph
         plain = _channels_first(graph)
-        shapes = [_shape(graph, ref) for ref in graph.inputs]
+        shapes = [self._shape(graph, ref) for ref in graph.inputs]
         names = ["x"] if len(graph.inputs) == 1 else [f"x{index}" for index in range(len(graph.inputs))]
         codes = [self._code.placeholder(name) for name in names]
         inputs = [
@@ -162,10 +164,11 @@ class _Builder:
     def _calls(self, graph: Graph, prefix: str, inputs: Sequence[_Value | None]) -> list[_Value | None]:
         """Builds a graph on tensors that exist; None stands for what could not be built."""
         values: dict[Ref, _Value | None] = dict(zip(graph.inputs, inputs, strict=True))
+        modules = _modules_of(graph)
         for call in graph.calls:
-            name = f"{prefix}{call.node.name}"
+            name = f"{prefix}{modules[call.node.name]}"
             if call.node.class_name == "InputLayer" and not call.sources:
-                self._input(call, name, nested=bool(prefix))
+                self._made.setdefault(name, Made(call.node, None, ((),)))
                 continue
             sources = [self._existing(values, source, str(call.node)) for source in call.sources]
             results = self._call(call, name, sources)
@@ -185,23 +188,26 @@ class _Builder:
             )
         return None
 
-    def _input(self, call: Call, name: str, *, nested: bool) -> None:
-        if not nested and not self._judged(call.node, name):
-            return
-        shape: Shape = ()
-        if not nested:
-            try:
-                shape = make(call.node.class_name, call.node.config, []).shape
-            except NetworkError as error:
-                self._problems += [_within(call.node, problem, self._graph.place) for problem in error.problems]
-        self._made[name] = Made(call.node, Layer(shape))
+    def _shape(self, graph: Graph, ref: Ref) -> Shape | None:
+        """The shape of an input; None if it is wrong."""
+        (node,) = (node for node in graph.nodes if node.name == ref.layer)
+        name = _modules_of(graph)[node.name]
+        if not self._judged(node, name):
+            return None
+        try:
+            layer = make(node.class_name, node.config, [])
+        except NetworkError as error:
+            self._problems += [_within(node, problem, self._graph.place) for problem in error.problems]
+            return None
+        self._made[name] = Made(node, layer)
+        return layer.shape
 
     def _call(self, call: Call, name: str, sources: Sequence[_Value | None]) -> Sequence[_Value | None]:
         """Builds one call of a layer, if all that feeds it could be built."""
         node = call.node
         if node.model is not None:
             ends = self._calls(node.model, f"{name}.", sources)
-            self._pin(call, [inner for inner in self._modules if inner.startswith(f"{name}.")])
+            self._pin(call, name, [inner for inner in self._modules if inner.startswith(f"{name}.")])
             self._made.setdefault(name, Made(node, None, tuple(value.shape for value in ends if value)))
             return ends
         known = self._judged(node, name)
@@ -215,7 +221,7 @@ class _Builder:
             return [None]
         self._made.setdefault(name, Made(node, layer))
         codes = self._emit(name, layer, [value.code for value in entering])
-        self._pin(call, [name] if name in self._modules else [])
+        self._pin(call, name, [name] if name in self._modules else [])
         through = None if layer.steps else entering[0].activation
         if layer.activation.step is not None:
             through = layer.activation.name
@@ -244,19 +250,23 @@ class _Builder:
             fresh = make(*arguments, shapes, call.arguments, self._graph.keras)
         if not fresh.variables:
             return make(*arguments, shapes, call.arguments, self._graph.keras), fresh.shapes
+        if [*map(len, wide)] != [*map(len, shapes)] and _modules(fresh, as_text=True) == _modules(layer, as_text=True):
+            return replace(fresh, steps=_with_modules_of(layer, fresh), activation=layer.activation), fresh.shapes
         joined = _joined(wide, shapes)
         if joined != wide and joined != self._general.get(name):
             self._general[name] = joined
             raise _WiderError
         if call.node.arguments:  # other arguments, the same weights
-            steps = tuple(_of_kind(step, layer) if isinstance(step, nn.Module) else step for step in fresh.steps)
-            return replace(fresh, steps=steps, activation=layer.activation), fresh.shapes
+            return replace(fresh, steps=_with_modules_of(layer, fresh), activation=layer.activation), fresh.shapes
         return layer, fresh.shapes
 
-    def _pin(self, call: Call, modules: Sequence[str]) -> None:
+    def _pin(self, call: Call, name: str, modules: Sequence[str]) -> None:
         """Keeps modules in the mode in which the file has them, whatever the network's own."""
         # Keras 3 writes the mode of the export into calls, and overrides it whenever the model runs
         training = call.arguments.keywords.get("training") if self._graph.keras == 2 else None
+        if modules and self._called.setdefault(name, training) != training:
+            message = "is called with different values of `training`, and its weights can be in one mode only"
+            self._problems.append(Problem(str(call.node), f"{message}; call it in one way", self._graph.place))
         for inner in modules:
             stays = self._freezes and call.node.config.get("trainable") is False
             frozen = stays and isinstance(self._modules[inner], BatchNorm)
@@ -299,19 +309,21 @@ class _Builder:
             return original  # type: ignore[return-value]
         return self._code.create_node("call_function", step, tuple(arguments), keywords, name)
 
-    def _facts(self, graph: Graph, prefix: str) -> tuple[LayerFacts, ...]:
+    def _facts(self, graph: Graph, prefix: str, outer: str = "") -> tuple[LayerFacts, ...]:
         """What is known of the layers of a graph, in file order."""
         facts = []
+        modules = _modules_of(graph)
         for node in graph.nodes:
-            name = f"{prefix}{node.name}"
+            name = f"{prefix}{modules[node.name]}"
             made = self._made[name]
             layer = made.layer
-            inner = () if node.model is None else self._facts(node.model, f"{name}.")
+            inner = () if node.model is None else self._facts(node.model, f"{name}.", f"{outer}{node.name}.")
             facts.append(
                 LayerFacts(
                     node.name,
                     node.class_name,
                     name,
+                    f"{outer}{node.name}",
                     made.shapes if layer is None else layer.shapes,
                     layer.variables if layer is not None else (),
                     inner,
@@ -335,9 +347,15 @@ class Made(NamedTuple):
         return str(self.node)
 
 
-def _of_kind(step: nn.Module, layer: Layer) -> nn.Module:
-    """The module of the same class that a layer already has."""
-    return next(module for module in layer.steps if type(module) is type(step))
+def _modules(layer: Layer, *, as_text: bool = False) -> list[Any]:
+    """The modules among a layer's steps, or what they print of themselves: alike if the input's rank is no matter."""
+    return [str(step) if as_text else step for step in layer.steps if isinstance(step, nn.Module)]
+
+
+def _with_modules_of(layer: Layer, fresh: Layer) -> tuple[Step, ...]:
+    """The steps of a layer that was made for another call, with the modules that hold the weights."""
+    modules = iter(_modules(layer))
+    return tuple(next(modules) if isinstance(step, nn.Module) else step for step in fresh.steps)
 
 
 def _joined(wide: Sequence[Shape], shapes: Sequence[Shape]) -> list[Shape]:
@@ -350,15 +368,6 @@ def _joined(wide: Sequence[Shape], shapes: Sequence[Shape]) -> list[Shape]:
         for one, other in zip(wide, shapes, strict=False)
     ]
     return [*both, *wide[len(both) :]]
-
-
-def _shape(graph: Graph, ref: Ref) -> Shape | None:
-    """The shape of an input; None if it is wrong, which is reported where it is built."""
-    (node,) = (node for node in graph.nodes if node.name == ref.layer)
-    try:
-        return make(node.class_name, node.config, []).shape
-    except NetworkError:
-        return None
 
 
 def _channels_first(graph: Graph) -> bool:
@@ -374,17 +383,24 @@ def _embeds(layer: Layer) -> bool:
     return bool(layer.steps) and layer.activation.step is not None
 
 
+def _modules_of(graph: Graph) -> dict[str, str]:
+    """What the modules of a graph's layers are called: as the layers, with `_` behind what Python or torch keep."""
+    taken = {node.name for node in graph.nodes}
+    names = {}
+    for node in graph.nodes:
+        name = ".".join(f"{part}_" if part in _kept() else part for part in _QUOTES.sub("_", node.name).split("."))
+        while name != node.name and name in taken:
+            name += "_"
+        taken.add(name)
+        names[node.name] = name
+    return names
+
+
 def _name_fault(name: str, modules: Mapping[str, nn.Module]) -> str:
     """Why a module cannot have this name, in which dots nest; empty if it can."""
-    first, *_ = parts = name.split(".")
+    parts = name.split(".")
     if "" in parts:
         return "a name must not begin or end with a dot, nor have two in a row; change `name`"
-    if word := next((part for part in parts if keyword.iskeyword(part)), None):
-        return f"Python keeps the word `{word}` for itself; change `name`"
-    if character := next((character for character in '"\\' if character in name), None):
-        return f"torch cannot write the character {character} into code; change `name`"
-    if first in _kept():
-        return f"torch keeps the name `{first}` for itself; change `name`"
     for depth in range(1, len(parts)):
         outer = ".".join(parts[:depth])
         if hasattr(modules.get(outer, _EMPTY), parts[depth]):
@@ -392,10 +408,14 @@ def _name_fault(name: str, modules: Mapping[str, nn.Module]) -> str:
     return ""
 
 
+_QUOTES = re.compile(r"[\"\\]")
+"""What torch cannot write into code."""
+
+
 @functools.cache
 def _kept() -> frozenset[str]:
-    """What torch writes into every network, and `self`."""
-    return frozenset({"self", *dir(Network), *vars(fx.GraphModule({}, fx.Graph()))})
+    """What Python keeps for itself, and what torch writes into every network."""
+    return frozenset({"self", *keyword.kwlist, *dir(Network), *vars(fx.GraphModule({}, fx.Graph()))})
 
 
 _EMPTY = nn.Module()
@@ -404,7 +424,7 @@ _EMPTY = nn.Module()
 
 def _within(node: Node, problem: Problem, place: str) -> Problem:
     path = f"{node}: {problem.path}" if problem.path else str(node)
-    return Problem(path, problem.message, place, problem.mild)
+    return Problem(path, problem.message, place)  # never mild: the layer could not be made
 
 
 def _at(problem: Problem, place: str) -> Problem:

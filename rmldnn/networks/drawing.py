@@ -75,7 +75,7 @@ def _end(graph: Graph, facts: dict[str, LayerFacts], ref: Ref, prefix: str) -> s
 
 def _box(identity: str, title: str, kind: str, layer: LayerFacts) -> str:
     shapes = " ".join(f"({' '.join('?' if extent is None else str(extent) for extent in one)})" for one in layer.shapes)
-    label = "\\n".join([title, f"[{kind}]", shapes])
+    label = "\\n".join([title.replace("\\", "\\\\"), f"[{kind}]", shapes])
     return f"{_quoted(identity)} [label={_quoted(label)}];"
 
 

@@ -12,6 +12,11 @@ from typing import Any
 from rmldnn.component import show
 from rmldnn.errors import Problem
 
+_WEIGHTS = (
+    *("kernel", "bias", "gamma", "beta", "alpha", "embeddings"),
+    *("depthwise", "pointwise", "recurrent", "query", "key", "value", "output", "gate"),
+)
+"""What regularizers and constraints are for."""
 BUILDER = ("name", "trainable", "batch_input_shape", "batch_shape", "input_shape")
 """Keys of any layer that the graph and the builder read."""
 
@@ -22,7 +27,8 @@ def _unset(value: Any) -> bool:
 
 def knows(key: str) -> bool:
     """Whether a key is one of those that Keras writes into layers of every kind."""
-    return key in BUILDER or key in HARMLESS or key.endswith(("_regularizer", "_constraint"))
+    weight, _, what = key.rpartition("_")
+    return key in BUILDER or key in HARMLESS or (weight in _WEIGHTS and what in ("regularizer", "constraint"))
 
 
 def _no_penalty(value: Any) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 
 from rmldnn.errors import NetworkError, Problem
 
+LARGEST = 2**26
+"""Bytes; networks of a thousand layers take one or two millions."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -44,14 +46,22 @@ def load(path: str) -> tuple[Any, str]:
 def _from_archive(path: str) -> tuple[Any, str]:
     with zipfile.ZipFile(path) as archive:
         try:
-            config = archive.read("config.json")
-            metadata = json.loads(archive.read("metadata.json"))
+            config, text = (member(archive, name) for name in ("config.json", "metadata.json"))
         except KeyError:
             raise NetworkError(
                 f"{path}: a zip archive without `config.json`, so no `.keras` file; "
                 "`layers` must be a file that Keras wrote"
             ) from None
-    return _parsed(config.decode(), f"{path}/config.json"), str(metadata.get("keras_version", ""))
+    metadata = _parsed(text.decode(), f"{path}/metadata.json")
+    version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
+    return _parsed(config.decode(), f"{path}/config.json"), str(version)
+
+
+def member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A text in an archive, unless it unpacks to more than any network needs."""
+    if archive.getinfo(name).file_size > LARGEST:
+        raise ValueError(f"`{name}` in it is larger than {LARGEST:,} bytes")
+    return archive.read(name)
 
 
 def _from_hdf5(path: str) -> tuple[Any, str]:

@@ -31,7 +31,8 @@ def references(value: Any, path: str, place: str) -> Iterator[Ref]:
         if value.get("class_name") == "__keras_tensor__":
             yield _keras_tensor(value, path, place)
         else:
-            yield from references([part for part in value.values() if not isinstance(part, str)], path, place)
+            parts = [value[key] for key in sorted(value)]  # Keras goes through dictionaries in this order
+            yield from references([part for part in parts if not isinstance(part, str)], path, place)
     elif isinstance(value, Sequence):
         match list(value):
             case [str(name), int(call), int(tensor), *_]:

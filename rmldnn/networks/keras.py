@@ -8,6 +8,7 @@ hold models.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from rmldnn.networks import files, inbound, masks
 from rmldnn.networks.graph import Arguments, Graph, Node, Ref, input_shape, listed, problems
 
 OF_KERAS_2 = "hard_sigmoid_of_keras_2"
+ENDS = ("input", "output")
 CONTAINERS = ("Sequential", "Model", "Functional")
 
 
@@ -88,8 +90,8 @@ def _network(model: Any, version: str, place: str) -> Graph:
 
 def _generation(model: Mapping[str, Any], version: str) -> int:
     """2 or 3: by the version of Keras that a file names, else by what only Keras 3 writes."""
-    if version[:1].isdigit():
-        return 3 if int(version.split(".")[0]) >= 3 else 2
+    if major := re.match(r"\d{1,3}(?=\.)", version):
+        return 3 if int(major[0]) >= 3 else 2
     config = model.get("config")
     layers = config.get("layers") if isinstance(config, Mapping) else config
     for layer in layers if isinstance(layers, Sequence) else ():
@@ -112,45 +114,53 @@ def _model(model: Mapping[str, Any], place: str, keras: int, *, nested: bool = F
 
 
 def _graph(title: str, config: Mapping[str, Any], place: str, *, keras: int, nested: bool = False) -> Graph:
-    entries = list(_entries(config["layers"], place))
+    entries = list(_entries(config["layers"], place, keras))
     if keras == 2:
         entries = [{**entry, "config": _in_words_of_keras_3(entry["config"])} for entry in entries]
     if config.get("trainable") is False:
         entries = [_frozen(entry) for entry in entries]
     shape = config.get("build_input_shape") or ([None] if nested else None)  # a nested one takes what it is given
     nodes = list(_nodes(entries, shape, place, keras))
-    first_call = {node.name: _first_call(node, nodes, keras) for node in nodes if node.model is not None}
-
-    def counted(ref: Ref) -> Ref:
-        return ref._replace(call=ref.call - first_call.get(ref.layer, 0))
-
-    nodes = [replace(node, inbound=tuple(tuple(map(counted, call)) for call in node.inbound)) for node in nodes]
+    ends = {
+        role: list(inbound.references(config.get(f"{role}_layers") or [], f"{role}_layers", place)) for role in ENDS
+    }
+    models = [node for node in nodes if node.model is not None]
+    taken = [ref for node in nodes for call in node.inbound for ref in call]
+    first = {node.name: _first_call(node, taken, keras, ends["output"]) for node in models}
+    nodes = [replace(node, inbound=tuple(_counted(call, first) for call in node.inbound)) for node in nodes]
+    if keras == 3:  # which counts a model's creation where the network ends, and only there
+        first = {node.name: int(node.class_name != "Sequential") for node in models}
+    ends = {role: list(_counted(refs, first)) for role, refs in ends.items()}
     fed = {ref[:2] for node in nodes for sources in node.inbound for ref in sources}
-    ends = {"input": [Ref(node.name) for node in nodes if node.class_name == "InputLayer"]}
-    ends["output"] = [
-        Ref(node.name, call, tensor)
-        for node in nodes
-        for call in range(len(node.inbound))
-        if (node.name, call) not in fed
-        for tensor in range(1 if node.model is None else len(node.model.outputs))
-    ]
-    for role in ends:
-        if written := config.get(f"{role}_layers"):
-            ends[role] = [counted(ref) for ref in inbound.references(written, f"{role}_layers", place)]
+    if not config.get("input_layers"):
+        ends["input"] = [Ref(node.name) for node in nodes if node.class_name == "InputLayer"]
+    if not config.get("output_layers"):
+        ends["output"] = [
+            Ref(node.name, call, tensor)
+            for node in nodes
+            for call in range(len(node.inbound))
+            if (node.name, call) not in fed
+            for tensor in range(1 if node.model is None else len(node.model.outputs))
+        ]
     return Graph(title, tuple(nodes), tuple(ends["input"]), tuple(ends["output"]), place, keras)
 
 
-def _first_call(model: Node, nodes: Sequence[Node], keras: int) -> int:
-    """The number that a file gives to the first call of a nested model.
+def _first_call(model: Node, taken: Sequence[Ref], keras: int, outputs: Sequence[Ref]) -> int:
+    """The number that `inbound_nodes` give to the first call of a nested model.
 
-    Keras counts the model's own creation as call 0; Keras 3 does so except for `Sequential`.
+    Keras 2 counts the model's own creation as call 0; files written by hand do not always.
     """
-    used = [ref.call for node in nodes for call in node.inbound for ref in call if ref.layer == model.name]
+    if keras == 3:
+        return 0
+    used = [ref.call for ref in (*taken, *outputs) if ref.layer == model.name]
     if used and max(used) >= len(model.inbound):
         return 1
-    if used and min(used) < 1:
-        return 0
-    return 0 if keras == 3 and model.class_name == "Sequential" else 1
+    return 0 if used and min(used) < 1 else 1
+
+
+def _counted(refs: Sequence[Ref], first: Mapping[str, int]) -> tuple[Ref, ...]:
+    """The tensors with calls that count from 0."""
+    return tuple(ref._replace(call=ref.call - first.get(ref.layer, 0)) for ref in refs)
 
 
 def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +168,7 @@ def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**entry, "config": {**config, "trainable": False} if isinstance(config, Mapping) else config}
 
 
-def _entries(layers: Sequence[Any], place: str) -> Iterator[dict[str, Any]]:
+def _entries(layers: Sequence[Any], place: str, keras: int) -> Iterator[dict[str, Any]]:
     """The layers with `class_name` and `config` in their places; all that lack them are reported at once."""
     wrong = []
     for index, layer in enumerate(layers):
@@ -169,19 +179,26 @@ def _entries(layers: Sequence[Any], place: str) -> Iterator[dict[str, Any]]:
         if fault:
             wrong.append(Problem(f"layers[{index}]", fault, place))
         else:
-            yield _renamed(entry)
+            yield _renamed(entry, keras)
     if wrong:
         raise NetworkError(wrong)
 
 
-def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
+def _renamed(entry: dict[str, Any], keras: int) -> dict[str, Any]:
     """The entry by the class that is meant: Keras 3 calls operations as it calls layers, in other modules."""
-    kind = entry["class_name"]
-    if re.match(r"keras(\.src)?\.ops\b", str(entry.get("module"))):
+    kind = entry["class_name"].removeprefix("Custom>")
+    if re.match(r"keras(\.src)?\.ops\b", str(entry.get("module"))) or (keras == 3 and _is_bare_operation(entry)):
         keywords = {key: value for key, value in entry["config"].items() if key != "name"}
         config = {"name": entry["config"].get("name"), "function": kind, "keywords": keywords}
         return {**entry, "class_name": "Operation", "config": config}
     return {**entry, "class_name": "InputLayer" if kind.lower() in ("input", "inputlayer") else kind}
+
+
+def _is_bare_operation(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a whole-model `.h5` of Keras 3, which names no modules, is an operation: it has no type."""
+    calls = entry.get("inbound_nodes")
+    by_keras_3 = isinstance(calls, list) and any(isinstance(call, Mapping) and "args" in call for call in calls)
+    return by_keras_3 and "module" not in entry and not {"dtype", "trainable", "layers"} & set(entry["config"])
 
 
 def _entry_fault(layer: Any) -> str:
@@ -216,7 +233,7 @@ def _nodes(entries: Sequence[Mapping[str, Any]], shape: Any, place: str, keras: 
             config["batch_input_shape"] = input_shape(config)
             calls = ((),)
         elif written := entry.get("inbound_nodes"):
-            read = [inbound.call(_tuples(one), known, f"{name} ({kind})", place) for one in written]
+            read = [_call(one, known, f"{name} ({kind})", place) for one in written]
             calls = tuple(tuple(refs) for refs, _ in read)
             if any(given is not None for _, given in read):
                 arguments = tuple(listed(len(refs)) if given is None else given for refs, given in read)
@@ -233,6 +250,22 @@ def _nodes(entries: Sequence[Mapping[str, Any]], shape: Any, place: str, keras: 
         previous = tuple(Ref(name, 0, index) for index in range(len(model.outputs))) if model else (Ref(name),)
 
 
+def _call(written: Any, known: set[str], path: str, place: str) -> tuple[list[Ref], Arguments | None]:
+    """What one call of a layer takes, every part of it of the right kind."""
+    try:
+        refs, arguments = inbound.call(_tuples(written), known, path, place)
+    except (AttributeError, TypeError, ValueError):
+        refs, arguments = [Ref("", -1, -1)], None
+    if not all(
+        isinstance(ref.layer, str) and isinstance(ref.call, int) and isinstance(ref.tensor, int) for ref in refs
+    ):
+        refs = [Ref("", -1, -1)]
+    if Ref("", -1, -1) in refs:
+        message = f"`inbound_nodes` must name tensors as [layer, call, tensor, {{}}], got {show(written)}"
+        raise NetworkError(Problem(path, message, place))
+    return refs, arguments
+
+
 def _entry_shapes(config: Mapping[str, Any], model: Graph | None) -> list[Any]:
     """The shapes of what a first layer takes, where it says so itself."""
     if model is None:
@@ -246,14 +279,15 @@ def _names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """The layers' names; those that have none get Keras' own: the class in snake case, then `_1`, `_2`, ..."""
     given = [entry.get("name") or entry["config"].get("name") or "" for entry in entries]
     taken = set(given)
+    counts: Counter[str] = Counter()
     names = []
     for name, entry in zip(given, entries, strict=True):
         if not name:
-            stem, count = _snake_case(entry["class_name"]), 0
+            stem = _snake_case(entry["class_name"])
             name = stem
             while name in taken:
-                count += 1
-                name = f"{stem}_{count}"
+                counts[stem] += 1
+                name = f"{stem}_{counts[stem]}"
             taken.add(name)
         names.append(name)
     return names

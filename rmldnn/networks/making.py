@@ -77,7 +77,15 @@ def make(
     given = [_turned(shape) if first_is_channels else shape for shape in shapes]
     run = {"shapes": given, "shape": given[0] if given else (), "arguments": arguments, "keras": keras}
     keys = {key: value for key, value in config.items() if key in known}
-    layer: Layer = _function(class_name)(*(run[name] for name in entry.takes), **keys)
+    try:
+        layer: Layer = _function(class_name)(*(run[name] for name in entry.takes), **keys)
+    except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        # Values that pass for themselves, but not with this input
+        entering = " and ".join(size(shape) for shape in shapes) or "nothing"
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise NetworkError(
+            f"cannot be made for an input of {entering}: {reason}; change its keys or its input"
+        ) from error
     if first_is_channels:
         layer = _among_channels_first(layer, given[0])
     for shape in layer.shapes:

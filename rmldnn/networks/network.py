@@ -28,7 +28,9 @@ class LayerFacts:
     Args:
         name: Its name in its model.
         class_name: Its class as the file writes it.
-        path: Where its module is in the network, if it has one: the names of the models around it and its own.
+        path: Where its module is in the network, if it has one: the names of the models around it and its own, with
+            `_` behind names that Python or torch keep for themselves (`code_`).
+        qualified: The names of the models around it and its own as the file has them, joined by dots.
         shapes: Keras shapes of what its first call gives, without the batch.
         variables: Its weights.
         layers: The layers in it, if it is a nested model.
@@ -39,6 +41,7 @@ class LayerFacts:
     name: str
     class_name: str
     path: str
+    qualified: str
     shapes: tuple[Shape, ...]
     variables: tuple[Variable, ...] = ()
     layers: tuple[LayerFacts, ...] = ()
@@ -170,14 +173,15 @@ class Network(fx.GraphModule):
     def penalty(self) -> Tensor | None:
         """What the regularizers of the file add to the loss, a scalar; None if there are none.
 
-        Frozen weights add nothing, as in Keras 3.
+        Frozen weights count in networks of Keras 2 only, as there.
         """
         terms = []
         for name, (l1, l2) in self._facts.penalties:
             parameter = self.get_parameter(name)
-            if parameter.requires_grad:
-                terms += [l1 * parameter.abs().sum()] if l1 else []
-                terms += [l2 * parameter.square().sum()] if l2 else []
+            if parameter.requires_grad or self.description.keras == 2:
+                flat = parameter.reshape(-1)
+                terms += [l1 * flat.abs().sum()] if l1 else []
+                terms += [l2 * torch.dot(flat, flat)] if l2 else []
         return torch.stack(terms).sum() if terms else None
 
     def train(self, mode: bool = True) -> Self:

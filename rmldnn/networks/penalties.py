@@ -52,7 +52,7 @@ def read(value: Any, key: str) -> tuple[float, float]:
         raise NetworkError(f"unknown `{key}` {show(value)}{near}; or set it to null")
     absent = _DEFAULT if not config or name.upper() in ("L1", "L2") else 0.0
     wanted = {"L1": ("l1",), "L2": ("l2",)}.get(name.upper(), ("l1", "l2"))
-    factors = [config.get(one, absent) if one in wanted else 0.0 for one in ("l1", "l2")]
+    factors = [(config.get(one, absent) or 0.0) if one in wanted else 0.0 for one in ("l1", "l2")]
     for factor in factors:
         if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 <= factor < float("inf"):
             raise NetworkError(f"`{key}`: its factors must be numbers at least 0, got {show(factor)}")

@@ -59,14 +59,14 @@ def _layer(node: Node, keras: int, models: set[str]) -> dict[str, Any]:
 def _call(refs: tuple[Ref, ...], arguments: Arguments | None, keras: int, models: set[str]) -> Any:
     if arguments is None and keras == 2:
         return [[*_counted(ref, models), {}] for ref in refs]
-    tensors = [_tensor(ref, models) for ref in refs]
+    tensors = [_tensor(ref, models if keras == 2 else set()) for ref in refs]
     if arguments is None:
         return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": {}}
     return {"args": _filled(arguments.positional, tensors), "kwargs": _filled(arguments.keywords, tensors)}
 
 
 def _counted(ref: Ref, models: set[str]) -> list[Any]:
-    """Keras counts a model's own creation as its call 0."""
+    """Keras counts a model's own creation as its call 0; Keras 3 does so only where the network ends."""
     return [ref.layer, ref.call + (ref.layer in models), ref.tensor]
 
 

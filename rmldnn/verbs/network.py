@@ -43,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if given.out is None:
         raise ConfigError("where to? add --out net.json, or --out - for standard output")
-    text = json.dumps(write(graph(names[0], keys)), indent=1) + "\n"
+    made = graph(names[0], keys)
+    _require_sound(made)
+    text = json.dumps(write(made), indent=1) + "\n"
     if given.out == "-":
         sys.stdout.write(text)
     else:
@@ -72,6 +74,16 @@ def graph(family: str, keys: Mapping[str, Any], place: str = "command line") -> 
         raise ConfigError(problems)
     made: Graph = form.load()(**keys)
     return made
+
+
+def _require_sound(made: Graph) -> None:
+    """Refuses what only building finds, such as an unknown activation; nothing is allocated."""
+    import torch
+
+    from rmldnn.networks.compile import build
+
+    with torch.device("meta"):
+        build(made)
 
 
 def _pair(word: str) -> tuple[str, Any]:

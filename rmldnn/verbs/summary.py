@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     described, section = _described(given.file)
     batch = _batch(given.batch_size, section)
     with torch.device("meta"):
-        network = build(described, lenient=given.lenient)
+        original = section.get("semantics") == "original"
+        network = build(described, lenient=given.lenient, semantics="original" if original else "keras")
     shapes = _shapes(network, given.input_shape)
     cost = costs(network, [[batch, *shape] for shape in shapes]) if shapes else None
     state = _optimizer_state(network, section)

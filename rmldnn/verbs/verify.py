@@ -41,12 +41,12 @@ class Row:
     Args:
         folder: The folder, as it was named.
         weights: Name of the weight file; null for a network that has none.
-        output: Number of the output; null if there is none because of an error.
+        output: Number of the output; null if nothing could be compared.
         shape: Keras' shape of the result.
         max_abs_error: The largest difference.
         relative_error: The same, relative to the largest expected magnitude.
-        verdict: `ok`, `differs`, or `error`.
-        message: What went wrong.
+        verdict: `ok`, or `differs`, also where nothing could be compared.
+        message: What went wrong, if that is not just a difference.
     """
 
     folder: str
@@ -66,13 +66,13 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--format", choices=("table", "json"), default="table", help="for people or for programs")
     options.add_argument("--tolerance", type=float, default=1e-3, metavar="T", help="largest relative error (1e-3)")
     options.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="precision to compute in")
-    options.add_argument("--lenient", action="store_true", help="unknown keys of layers are warnings")
     given = options.parse_intermixed_args(list(arguments))
     if not 0 <= given.tolerance < float("inf"):
         raise ConfigError(f"--tolerance must be a number at least 0, got {show(given.tolerance)}")
-    logging.getLogger("rmldnn").setLevel(logging.ERROR)  # what a file does not have shows in the results
+    # What a file does not have shows in the results, and what concerns only training does not matter here
+    logging.getLogger("rmldnn").setLevel(logging.ERROR)
     dtype = getattr(torch, given.dtype)
-    rows = [row for name in given.folders for row in _folder(name, given.tolerance, dtype, lenient=given.lenient)]
+    rows = [row for name in given.folders for row in _folder(name, given.tolerance, dtype)]
     if given.format == "json":
         print(json.dumps([{key: value for key, value in asdict(row).items() if value != ""} for row in rows], indent=1))
     else:
@@ -80,14 +80,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(row.verdict == "ok" for row in rows) else 1
 
 
-def _folder(name: str, tolerance: float, dtype: torch.dtype, *, lenient: bool) -> Iterator[Row]:
+def _folder(name: str, tolerance: float, dtype: torch.dtype) -> Iterator[Row]:
     """The rows of one folder; whatever goes wrong in it is a row as well."""
     file: str | None = None
     try:
         folder = Path(name)
         model = _model(folder)
         inputs, expected = _arrays(folder, "input"), _arrays(folder, "output")
-        network = build(keras.read(str(model)), lenient=lenient).to(dtype).eval()
+        network = build(keras.read(str(model)), lenient=True).to(dtype).eval()
         blank = {key: tensor.clone() for key, tensor in network.state_dict().items()}
         files = [path for path in sorted(folder.iterdir()) if path.name.endswith(WEIGHTS)]
         if not blank:
@@ -103,9 +103,9 @@ def _folder(name: str, tolerance: float, dtype: torch.dtype, *, lenient: bool) -
                     weights.load(path, network)
                 yield from _compared(name, file, _results(network, inputs, dtype), expected, tolerance)
             except RmldnnError as error:
-                yield Row(name, file, None, None, None, None, "error", str(error))
+                yield Row(name, file, None, None, None, None, "differs", str(error))
     except (RmldnnError, OSError, ValueError, RuntimeError) as error:
-        yield Row(name, file, None, None, None, None, "error", str(error))
+        yield Row(name, file, None, None, None, None, "differs", str(error))
 
 
 def _model(folder: Path) -> Path:
@@ -114,6 +114,8 @@ def _model(folder: Path) -> Path:
     found = [folder / name for name in MODELS if (folder / name).is_file()]
     found += sorted(folder.glob("*.keras"))
     found += [path for path in sorted(folder.glob("*.h5")) if not path.name.endswith(".weights.h5")]
+    if not found and len(others := sorted(folder.glob("*.json"))) == 1:
+        found = others
     if not found:
         raise ConfigError("no model.json, model.keras or full-model .h5 in it")
     return found[0]
@@ -123,7 +125,13 @@ def _arrays(folder: Path, role: str) -> list[np.ndarray]:
     """`input_0.npy`, `input_1.npy`, ... in their order."""
     arrays: list[np.ndarray] = []
     while (path := folder / f"{role}_{len(arrays)}.npy").is_file():
-        arrays.append(np.load(path, allow_pickle=False))
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ConfigError(f"{path.name} cannot be read: {error}") from None
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            raise ConfigError(f"{path.name} holds no array of numbers")
+        arrays.append(array.astype(array.dtype.newbyteorder("=")))
     if not arrays:
         raise ConfigError(f"no {role}_0.npy in it; save what the model {'takes' if role == 'input' else 'gives'}")
     return arrays
@@ -148,7 +156,7 @@ def _compared(
 ) -> Iterator[Row]:
     if len(got) != len(expected):
         message = f"the network has {len(got)} outputs, but there are {len(expected)} files output_*.npy"
-        yield Row(folder, file, None, None, None, None, "error", message)
+        yield Row(folder, file, None, None, None, None, "differs", message)
     for number, (result, wanted) in enumerate(zip(got, expected, strict=False)):
         shape = list(result.shape)
         if result.shape != wanted.shape:

@@ -45,22 +45,22 @@ def test_a_dotted_name_may_begin_with_another_layers_name():
     assert set(module.state_dict()) == {"a.weight", "a.bias", "a.1.weight", "a.1.bias"}
 
 
-def test_a_word_of_python_is_no_name_for_parameters():
-    assert "Python keeps the word `is` for itself; change `name`" in message(conv("is"))
+@pytest.mark.parametrize("name", ["is", "train", "graph", "training", "self", "_modules", "code", "a.training"])
+def test_names_that_python_or_torch_keep_get_a_line_behind(name):
+    module = network(layers=[INPUT, conv(name)])
+    assert list(module.state_dict()) == [f"{name}_.weight", f"{name}_.bias"]
+    assert module(torch.rand(1, 3, 8, 8)).shape == (1, 2, 6, 6)
+    assert module.layers[1].qualified == name
 
 
-@pytest.mark.parametrize("name", ["train", "graph", "training", "self", "_modules", "_graph"])
-def test_names_that_torch_keeps_are_refused(name):
-    assert f"torch keeps the name `{name}` for itself; change `name`" in message(conv(name))
+def test_such_a_name_gives_way_to_another_layer():
+    module = network(layers=[INPUT, conv("is"), conv("is_")])
+    assert {key.partition(".")[0] for key in module.state_dict()} == {"is_", "is__"}
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b"])
-def test_names_that_break_the_code_are_refused(name):
-    assert "torch cannot write the character" in message(conv(name))
-
-
-def test_a_part_of_a_dotted_name_must_not_be_torchs():
-    assert "layer `a` has a `training` of its own; change `name`" in message(conv("a.training"))
+def test_characters_that_break_the_code_are_replaced(name):
+    assert list(network(layers=[INPUT, conv(name)]).state_dict()) == ["a_b.weight", "a_b.bias"]
 
 
 def test_a_name_that_ends_in_a_dot_is_refused():
@@ -241,11 +241,21 @@ def test_huge_numbers_are_refused_with_layer_and_key(config, fault):
     assert fault in text
 
 
-def test_sharing_between_ranks_is_refused():
+def test_a_layer_without_places_is_shared_between_ranks():
     flat = {"class_name": "InputLayer", "config": {"name": "flat", "batch_input_shape": [None, 3]}}
     twice = {**dense("twice"), "inbound_nodes": [[["in", 0, 0, {}]], [["flat", 0, 0, {}]]]}
-    wanted = "is shared by inputs of 8 x 8 x 3 and 3; give it inputs with the same number of axes"
-    assert wanted in message(flat, twice)
+    module = network(layers=[INPUT, flat, twice])
+    image, vector = module(torch.ones(1, 3, 8, 8), torch.ones(1, 3))
+    torch.testing.assert_close(image[:, :, 0, 0], vector)
+
+
+def test_sharing_between_ranks_is_refused_where_weights_depend_on_it():
+    deep = {"class_name": "InputLayer", "config": {"name": "deep", "batch_input_shape": [None, 8, 3]}}
+    norm = {"class_name": "LayerNormalization", "config": {"name": "n", "axis": [1, 2]}}
+    twice = {**norm, "inbound_nodes": [[["in", 0, 0, {}]], [["deep", 0, 0, {}]]]}
+    assert "is shared by inputs of 8 x 8 x 3 and 8 x 3; give it inputs with the same number of axes" in message(
+        deep, twice
+    )
 
 
 def test_it_can_be_exported_and_scripted_by_torch():
@@ -344,10 +354,51 @@ def test_penalties_are_those_of_the_formula():
     torch.testing.assert_close(module.penalty(), expected)
 
 
-def test_frozen_layers_have_no_penalty():
-    assert chained(dense("d", kernel_regularizer="l2", trainable=False)).penalty() is None
+def test_frozen_layers_have_a_penalty_in_keras_2_only():
+    layer = dense("d", kernel_regularizer="l2", trainable=False)
+    assert chained(layer).penalty() > 0
+    modern = {"name": "in", "batch_shape": [None, 8, 8, 3]}
+    model = {"layers": [{"class_name": "InputLayer", "config": modern}, layer]}
+    assert network(layers={"class_name": "Sequential", "config": model, "module": "keras"}).penalty() is None
+
+
+def test_a_misspelt_regularizer_is_an_unknown_key():
+    assert "`kernell_regularizer`: unknown key" in message(dense("d", kernell_regularizer="l2"))
+
+
+def test_one_layer_in_two_modes_is_refused():
+    calls = [[["in", 0, 0, {"training": False}]], [["in", 0, 0, {}]]]
+    norm = {"class_name": "BatchNormalization", "config": {"name": "n"}, "inbound_nodes": calls}
+    assert "is called with different values of `training`" in message(norm)
+
+
+def test_a_problem_found_while_building_is_no_mild_one():
+    initializer = {"class_name": "Zeros", "config": {"valeu": 1}}
+    with pytest.raises(NetworkError, match="valeu"):
+        network(lenient=True, layers=[INPUT, conv(kernel_initializer=initializer)])
+
+
+@pytest.mark.parametrize("shape", [[None, [1]], [None, "4"], "x", [3.5], {"a": 1}, [None, 3.5]])
+def test_odd_input_shapes_are_refused(shape):
+    first = {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": shape}}
+    with pytest.raises(NetworkError):
+        network(layers=[first, dense()])
+
+
+@pytest.mark.parametrize("call", [[0, 0, {}], ["in", "0", 0, {}], ["in", 0, {}, {}]])
+def test_odd_calls_are_refused(call):
+    with pytest.raises(NetworkError, match="inbound_nodes"):
+        network(layers=[INPUT, {**dense(), "inbound_nodes": [[call]]}])
 
 
 @pytest.mark.parametrize("value", ["l3", {"class_name": "L2", "config": {"l2": -1}}, {"class_name": "Orthogonal"}])
 def test_odd_regularizers_are_refused(value):
     assert "`kernel_regularizer`" in message(dense("d", kernel_regularizer=value))
+
+
+def test_a_nested_model_called_without_training_stays_so():
+    norm = {"class_name": "BatchNormalization", "config": {"name": "n"}}
+    inner = nested("inner", norm)
+    module = chained({**inner, "inbound_nodes": [[["in", 0, 0, {"training": False}]]]}).train()
+    module(torch.rand(4, 3, 8, 8))
+    assert module.get_submodule("inner.n").running_mean.abs().sum() == 0

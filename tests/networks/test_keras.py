@@ -259,3 +259,36 @@ def test_a_file_beyond_what_can_be_read_is_refused(tmp_path, text, fault):
 )
 def test_code_is_refused_by_name(layer, what):
     assert f"a ({layer['class_name']}): {what} holds Python code, which is not run" in message([INPUT, layer])
+
+
+def counted(keras, outputs, calls):
+    """A model in a model, called twice; how its calls are numbered depends on the generation of Keras."""
+    key = "batch_shape" if keras == 3 else "batch_input_shape"
+    first = {"class_name": "InputLayer", "config": {"name": "x", key: [None, 4]}}
+    inner = {"class_name": "Functional", "name": "m", "config": {"layers": [first]}, "inbound_nodes": calls}
+    config = {"layers": [{**first, "name": "in"}, inner], "output_layers": outputs}
+    version = {"module": "keras"} if keras == 3 else {"keras_version": "2.15.0"}
+    return read({"class_name": "Functional", "config": config, **version})
+
+
+def test_keras_2_counts_the_creation_of_a_model_everywhere():
+    graph = counted(2, [["m", 1, 0], ["m", 2, 0]], [[["in", 0, 0, {}]], [["m", 1, 0, {}]]])
+    assert [ref.call for ref in graph.outputs] == [0, 1]
+    assert graph.nodes[1].inbound[1][0].call == 0
+
+
+def test_keras_3_counts_it_only_where_the_network_ends():
+    def tensor(name):
+        return {"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}], "kwargs": {}}
+
+    graph = counted(3, [["m", 1, 0], ["m", 2, 0]], [tensor("in"), tensor("m")])
+    assert [ref.call for ref in graph.outputs] == [0, 1]
+    assert graph.nodes[1].inbound[1][0].call == 0
+
+
+def test_inputs_by_name_come_in_the_order_of_their_names():
+    layers = [{**INPUT, "name": name, "config": {"batch_input_shape": [None, 4, 4, 1]}} for name in ("zz", "aa")]
+    add = {"class_name": "Add", "name": "add", "config": {}, "inbound_nodes": [[["zz", 0, 0, {}], ["aa", 0, 0, {}]]]}
+    names = {"zz": ["zz", 0, 0], "aa": ["aa", 0, 0]}
+    graph = read({"class_name": "Model", "config": {"layers": [*layers, add], "input_layers": names}})
+    assert [ref.layer for ref in graph.inputs] == ["aa", "zz"]

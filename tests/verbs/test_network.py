@@ -51,6 +51,7 @@ def test_standard_output(say):
         (["vgg16", "num_classes=0", "--out", "n.json"], "num_classes: must be a positive integer, got 0"),
         (["vgg16", "vgg19"], "takes one family, got vgg16, vgg19"),
         (["vgg16", "num_classes=3"], "add --out net.json"),
+        (["vgg16", "activation=softmaxx", "--out", "n.json"], "did you mean `softmax`"),
     ],
 )
 def test_faults(say, words, fault):

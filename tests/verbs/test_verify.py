@@ -102,7 +102,7 @@ def test_every_file_of_weights_is_tried(export, verify):
 def test_a_folder_that_cannot_be_compared_does_not_stop_the_others(export, verify, tmp_path):
     code, text = verify(tmp_path / "missing", export, "--format", "json")
     assert code == 1
-    assert [row["verdict"] for row in rows(text)] == ["error", "ok"]
+    assert [row["verdict"] for row in rows(text)] == ["differs", "ok"]
     assert "there is no folder" in rows(text)[0]["message"]
 
 

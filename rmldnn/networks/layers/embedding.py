@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -46,3 +47,19 @@ def embedding(
 def as_indices(x: Tensor) -> Tensor:
     """Integers that came as numbers of another type."""
     return x.long()
+
+
+@component("Masking")
+def masking(shape: Shape, *, mask_value: float = 0.0) -> Layer:
+    """Zeros at the places of a sequence where all channels have one value; layers that would skip them are refused.
+
+    Args:
+        shape: Keras shape of the input, (time, channels).
+        mask_value: The value.
+    """
+    return Layer(shape, (partial(without, value=mask_value),))
+
+
+def without(x: Tensor, value: float) -> Tensor:
+    """`x`, shape (N, C, T), with zeros where all channels are `value`."""
+    return x * (x != value).any(1, keepdim=True)

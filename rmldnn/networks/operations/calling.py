@@ -52,7 +52,9 @@ def operation(function: str, known: Mapping[str, str], shapes: Sequence[Shape], 
     build = IMPLEMENTATIONS[implementation]
     given = {
         key: value
-        for key, value in bound(arguments, [*words, *HARMLESS, "dtype"]).items()
+        for key, value in bound(
+            arguments, [*words, *HARMLESS, *(key for key in ("dtype", "data_format") if key not in words)]
+        ).items()
         if key in words or not _harmless(key, value)
     }
     if foreign := sorted(set(given) - set(words)):
@@ -93,6 +95,8 @@ def _near(function: str, known: Mapping[str, str]) -> str:
 
 
 def _harmless(key: str, value: Any) -> bool:
+    if key == "data_format":
+        return value in (None, "NHWC", "NWC", "NDHWC", "channels_last")
     return key in HARMLESS or not value or (key == "dtype" and value in ("float32", "float64"))
 
 

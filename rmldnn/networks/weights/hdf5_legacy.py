@@ -44,7 +44,7 @@ def read(group: h5py.Group, network: Network) -> Weights:
         if pairs is None:
             faults.append(f"   {top.name}: {len(titles)} weights in the checkpoint, {len(wanted)} in the network")
             continue
-        known |= {layer.path for (layer, _), _ in pairs} if top.layers else {top.path}
+        known |= {layer.qualified for (layer, _), _ in pairs} if top.layers else {top.qualified}
         for (layer, variable), title in pairs:
             dataset = hdf5.child(inside, title)
             if isinstance(dataset, h5py.Dataset):
@@ -75,11 +75,13 @@ def _pairs(wanted: Sequence[_Wanted], titles: Sequence[str], *, nested: bool) ->
     if not named or max(uses) > 1:
         return list(zip(_trained_first(wanted), titles, strict=True)) if len(titles) == len(wanted) else None
     done = {part for pair in named for part in (id(pair[0].variable), pair[1])}
-    rest = [title for title in titles if title not in done]
-    for one in wanted:  # the kernel that Keras 2 calls `depthwise_kernel` is a `kernel` in Keras 3
-        short = f"_{_of(one, rest[0], nested=nested)}" if len(rest) == 1 else ""
-        if short[1:] and id(one.variable) not in done and one.variable.name.endswith(short):
-            named.append((one, rest[0]))
+    for title in (title for title in titles if title not in done):
+        for one in wanted:  # the kernel that Keras 2 calls `depthwise_kernel` is a `kernel` in Keras 3
+            short = _of(one, title, nested=nested)
+            if short and id(one.variable) not in done and one.variable.name.endswith(f"_{short}"):
+                named.append((one, title))
+                done.add(id(one.variable))
+                break
     return named
 
 

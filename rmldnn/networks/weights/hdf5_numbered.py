@@ -72,8 +72,8 @@ def read(file: h5py.Group, network: Network, description: Any = None) -> Weights
     groups = dict(_named(layers, "", set()))
     if not groups and description is not None:
         groups = dict(_numbered(layers, described(description), ""))
-    paths = {layer.path for top in network.layers for layer in top.flat() if layer.variables}
-    if not paths & groups.keys():
+    names = {layer.qualified for top in network.layers for layer in top.flat() if layer.variables}
+    if not names & groups.keys():
         try:
             _require_alike(layers, network.layers, "")
         except CheckpointError:
@@ -182,7 +182,7 @@ def _weights(groups: Mapping[str, h5py.Group], network: Network) -> Weights:
     faults: list[str] = []
     for top in network.layers:
         for layer in top.flat():
-            group = groups.get(layer.path)
+            group = groups.get(layer.qualified)
             if group is None or not layer.variables:
                 continue
             parts = dict(_parts(group, "", set()))

@@ -13,7 +13,7 @@ from typing import IO, Any
 from torch import nn
 
 from rmldnn.errors import CheckpointError
-from rmldnn.networks.files import HDF5
+from rmldnn.networks.files import HDF5, member
 from rmldnn.networks.network import Network
 from rmldnn.networks.weights.stored import Stored, Weights, layer_of, places
 
@@ -104,7 +104,7 @@ def _from_torch(tensors: Mapping[str, Stored], network: nn.Module) -> Weights:
 def _from_keras(file: Path, archive: zipfile.ZipFile, network: nn.Module, stack: ExitStack) -> Weights:
     from rmldnn.networks.weights import archived
 
-    description = json.loads(archive.read("config.json"))
+    description = json.loads(member(archive, "config.json"))
     if archived.MEMBER not in archive.namelist():
         raise CheckpointError(
             f"is a `.keras` archive without `{archived.MEMBER}`; save the model again, or its weights as `.weights.h5`"

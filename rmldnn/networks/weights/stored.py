@@ -71,7 +71,9 @@ def places(network: nn.Module, *, keras: bool) -> dict[str, Place]:
     if keras:
         return {
             name(layer.path, variable): Place(
-                layer.path, variable.view(parameter), "/".join(filter(None, (layer.name, variable.path, variable.name)))
+                layer.qualified,
+                variable.view(parameter),
+                "/".join(filter(None, (layer.name, variable.path, variable.name))),
             )
             for layer, variable, parameter in variables
         }

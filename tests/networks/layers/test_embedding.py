@@ -28,3 +28,9 @@ def test_refuses_a_layer_that_depends_on_the_mask(between):
 
 def test_a_mask_that_nobody_heeds_is_no_problem(build):
     assert build("Embedding", (3,), input_dim=7, output_dim=2, mask_zero=True).output_shapes == [[None, 3, 2]]
+
+
+def test_masked_places_become_zero(build):
+    x = torch.tensor([[[1.0, 5.0, 1.0], [1.0, 1.0, 2.0]]])  # channels 2, time 3: only the first place is all 1
+    module = build("Masking", (3, 2), mask_value=1.0)
+    assert module(x).tolist() == [[[0.0, 5.0, 1.0], [0.0, 1.0, 2.0]]]
