@@ -42,6 +42,7 @@ conf: setup
 
 benchmark: setup
 	$(BIN)/python tools/benchmark_smoke.py
+	$(BIN)/python tools/benchmark_networks.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

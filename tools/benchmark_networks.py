@@ -2,7 +2,7 @@
 
 Usage: python tools/benchmark_networks.py [--batch N] [--repeats N] [--network FILE]
 
-Prints the seconds to read and build a network (one of 749 layers of the zoo, or FILE), and the time of a forward pass
+Prints the seconds to read and build a network (one of 748 layers of the zoo, or FILE), and the time of a forward pass
 of ResNet50 as a ratio to the same network written by hand in the style of torchvision, in turns, at the same batch and
 layout.
 """
