@@ -1,4 +1,4 @@
-"""Negative log-likelihood of class indices."""
+"""Negative log-likelihood of classes."""
 
 from __future__ import annotations
 
@@ -29,17 +29,24 @@ def nll(
 
     Args:
         output: Log-probabilities, shape (n, classes, *spatial); the network ends in `log_softmax`.
-        target: Class indices, shape (n, *spatial) or (n, 1, *spatial).
+        target: Class indices, shape (n, *spatial) or (n, 1, *spatial); or floats of the output's shape for several
+            classes: their probabilities, as `mixup` and `cutmix` make them. The loss is then the mean of
+            -sum(probability * weight * log-probability) over samples and places, whose weights do not divide it: the
+            cross entropy of torch.
         total: Sums a tensor over all processes.
         weight: One weight for each class, not all of them 0; all alike if absent.
         ignore_index: Class index that counts for nothing. A batch of nothing but that and classes of weight 0 has the
             loss 0.
 
     Raises:
-        ConfigError: Target and output do not fit, or `weight` has another length than there are classes, or only zeros.
+        ConfigError: Target and output do not fit, `ignore_index` meets probabilities, or `weight` has another length than there are classes, or only zeros.
     """
-    target = class_indices(output, target, "NLL")
     classes = output.shape[1]
+    if target.is_floating_point() and target.shape == output.shape and classes > 1:
+        if ignore_index is not None:
+            raise ConfigError(Problem("loss.ignore_index", _IGNORED))
+        return _of_probabilities(output, target, total, weight)
+    target = class_indices(output, target, "NLL")
     if output.is_cuda and not target.is_cuda:
         check_range(target, classes, "NLL", ignore_index)
         target = target.to(output.device, non_blocking=True)
@@ -60,6 +67,21 @@ def nll(
     mass = counted.to(output.dtype) if weights is None else weights[target.where(counted, 0)] * counted
     sums = total(torch.stack([loss, mass.sum()]))
     return sums[0] / sums[1].where(sums[1] > 0, 1)  # type: ignore[no-any-return]
+
+
+_IGNORED = (
+    "has no meaning where targets are probabilities of classes, as `mixup` and `cutmix` make them of labels; remove "
+    "it, or give that class the weight 0 by `loss.weight`"
+)
+
+
+def _of_probabilities(output: Tensor, target: Tensor, total: Total, weight: list[NonNegative] | None) -> Tensor:
+    classes = output.shape[1]
+    if weight is not None:
+        weights = _weights(tuple(weight), classes, output.dtype, output.device)
+        output = output * weights.view(-1, *[1] * (output.ndim - 2))
+    loss = -(output * target.to(output, non_blocking=True)).sum()
+    return ratio(loss, target.numel() / classes, total)
 
 
 @functools.lru_cache(maxsize=8)

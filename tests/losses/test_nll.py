@@ -147,3 +147,38 @@ def test_weight_first_used_in_evaluation_serves_training():
         nll(output, target, weight=[1.0, 2.0, 5.0])
     nll(output.requires_grad_(), target, weight=[1.0, 2.0, 5.0]).backward()
     assert output.grad.any()
+
+
+def probabilities(n, spatial=(), seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(n, 3, *spatial, generator=generator, dtype=torch.float64).softmax(1)
+
+
+@pytest.mark.parametrize("weight", [None, [0.5, 2.0, 1.0]])
+@pytest.mark.parametrize("spatial", [(), (4,), (3, 2)])
+def test_probabilities_of_classes_give_the_cross_entropy_of_torch(spatial, weight):
+    output, _ = sample(5, spatial)
+    target = probabilities(5, spatial)
+    weights = None if weight is None else torch.tensor(weight, dtype=output.dtype)
+    expected = torch.nn.functional.cross_entropy(output, target, weights)
+    assert nll(output, target, weight=weight).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_certain_probabilities_are_class_indices():
+    output, target = sample(5, (4,))
+    certain = torch.nn.functional.one_hot(target, 3).movedim(-1, 1).double()
+    assert nll(output, certain).item() == pytest.approx(nll(output, target).item(), rel=1e-12)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(n=st.integers(1, 6), data=st.data())
+def test_split_of_probabilities_is_harmless(assert_split_is_harmless, n, data):
+    cuts = data.draw(st.lists(st.integers(0, n), max_size=3))
+    output, _ = sample(n, (2,), seed=n)
+    assert_split_is_harmless(partial(nll, weight=[1.0, 2.0, 0.5]), output, probabilities(n, (2,)), cuts)
+
+
+def test_probabilities_have_no_class_to_ignore():
+    output, _ = sample(4)
+    with pytest.raises(ConfigError, match=r"loss.ignore_index: has no meaning .*loss.weight"):
+        nll(output, probabilities(4), ignore_index=1)

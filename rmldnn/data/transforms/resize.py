@@ -2,59 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
-
-import cv2
+from typing import ClassVar
 
 from rmldnn.component import component
-from rmldnn.data.transform import Part, Pixels
+from rmldnn.data.transforms.geometric import Geometric, checked_size, size_for
+from rmldnn.data.transforms.motion import Extent, Scaling
 from rmldnn.errors import ConfigError, Problem
-from rmldnn.types import Size2D
+from rmldnn.types import Count
 
 _MAX_PIXELS = 2**31
 
 
 @dataclass(frozen=True)
-class Resize:
-    """Resizes images, whatever their proportions; see `FixedTransform`.
+class Resize(Geometric):
+    """Resizes samples, whatever their proportions.
 
     Args:
-        width: In pixels.
-        height: In pixels.
+        size: As the user wrote it.
     """
 
-    width: int
-    height: int
+    size: tuple[int, ...]
 
     name: ClassVar[str] = "resize"
-    random: ClassVar[Literal[False]] = False
-    training_only: ClassVar[bool] = False
 
-    def __call__(self, pixels: Pixels, part: Part) -> Pixels:
-        """The image with shape (height, width, C); the same array if it has this shape."""
-        if pixels.shape[0] == self.height and pixels.shape[1] == self.width:
-            return pixels
-        how = cv2.INTER_NEAREST if part.mask else cv2.INTER_LINEAR
-        resized: Pixels = cv2.resize(pixels, (self.width, self.height), interpolation=how)
-        return resized if resized.ndim == 3 else resized[..., None]  # OpenCV drops a single channel
+    def motion(self, extent: Extent) -> Scaling | None:
+        """To that size."""
+        wanted = size_for(self.name, self.size, extent)
+        return None if wanted == extent else Scaling(extent, wanted)
 
     def __str__(self) -> str:
-        return f"[{self.width}, {self.height}]"
+        return str(list(self.size))
 
 
 @component("resize")
-def resize(*, size: Size2D) -> Resize:
-    """Resizes images: bilinear, or to the nearest pixel for masks (`target_is_mask`).
+def resize(*, size: list[Count]) -> Resize:
+    """Resizes samples linearly (bilinear), or to the nearest pixel for masks and classes.
 
     Args:
-        size: Width and height in pixels.
+        size: Width and height in pixels, of pictures or of every slice of volumes; three numbers are depth, height and
+            width of volumes, one is the length of lines.
 
     Raises:
-        ConfigError: These are more pixels than a picture may have.
+        ConfigError: The size has not one to three numbers, or these are more pixels than a picture may have.
     """
-    width, height = size
-    if width * height > _MAX_PIXELS:
-        message = f"{width} x {height} are more pixels than a picture may have, {_MAX_PIXELS}; choose a smaller size"
+    sizes = checked_size("resize", size)
+    if math.prod(sizes) > _MAX_PIXELS:
+        product = " x ".join(map(str, sizes))
+        message = f"{product} are more pixels than a picture may have, {_MAX_PIXELS}; choose a smaller size"
         raise ConfigError(Problem("data.transforms", message))
-    return Resize(width, height)
+    return Resize(sizes)
