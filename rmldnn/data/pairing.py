@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from rmldnn.errors import DataError
 
+_log = logging.getLogger("rmldnn")
+
 
 def pair(inputs: Sequence[str], targets: Sequence[str], key: str) -> list[str]:
-    """Sorts target files so that each stands where its input does.
+    """Sorts targets so that each stands where its input does.
 
-    Tried in turn: equal paths; equal paths but for the suffix (`a/1.jpg`, `a/1.png`); equal once the beginning and
-    the end that all inputs, and all targets, have in common are taken off (`img_1`, `1_mask`). Files with no such
-    relation are paired in sorted order if there are as many of them.
+    Names are those of any source: paths of files, and what is inside them (`a/1.npz/x`). A single input and a single
+    target always belong together. Else tried in turn: equal names; equal but for the suffixes (`a/1.jpg`, `a/1.png`);
+    equal once the beginning and the end that all inputs, and all targets, have in common are taken off (`img_1`,
+    `1_mask`). Names with no such relation are paired in sorted order, with a warning, if there are as many of them.
 
     Args:
-        inputs: Sorted paths of the inputs.
-        targets: Sorted paths of the targets.
+        inputs: Names of the inputs.
+        targets: Sorted names of the targets.
         key: The key of `data` that names the targets, for messages.
 
     Raises:
-        DataError: Something has no partner; lists it.
+        DataError: Something has no partner, or two of them; lists it.
     """
-    relations: tuple[Callable[[Sequence[str]], list[str]], ...] = (list, _stems, _cores)
+    if len(inputs) == len(targets) == 1:
+        return list(targets)
+    relations: tuple[Callable[[Sequence[str]], list[str]], ...] = (list, _stems, _all_stems, _cores)
     for relation in relations:
         partner = dict(zip(relation(targets), targets, strict=True))
         wanted = relation(inputs)
@@ -32,16 +39,27 @@ def pair(inputs: Sequence[str], targets: Sequence[str], key: str) -> list[str]:
     in_stems, target_stems = _stems(inputs), _stems(targets)
     related = not set(in_stems).isdisjoint(target_stems)
     if len(inputs) == len(targets) and not related:
+        _log.warning(
+            f"data.{key}: names of targets are not those of inputs; they are paired in sorted order, such as "
+            f"`{inputs[0]}` with `{targets[0]}` and `{inputs[-1]}` with `{targets[-1]}`"
+        )
         return list(targets)
     message = f"data.{key}: every input needs one target, but there are {len(inputs)} inputs and {len(targets)} targets"
     if related:
         message += _alone("inputs without target", inputs, in_stems, target_stems)
         message += _alone("targets without input", targets, target_stems, in_stems)
-    raise DataError(f"{message}; files are paired by name, such as `a/1.jpg` with `a/1.png`")
+    message += _double("inputs of the same name", inputs, in_stems)
+    message += _double("targets of the same name", targets, target_stems)
+    raise DataError(f"{message}; they are paired by name, such as `a/1.jpg` with `a/1.png`")
 
 
 def _stems(names: Sequence[str]) -> list[str]:
     return [os.path.splitext(name)[0] for name in names]  # noqa: PTH122 - names, not files
+
+
+def _all_stems(names: Sequence[str]) -> list[str]:
+    """Names without the suffix of any part: `a.npz/x` is that of `a.h5/x`."""
+    return ["/".join(os.path.splitext(part)[0] for part in name.split("/")) for name in names]  # noqa: PTH122
 
 
 def _cores(names: Sequence[str]) -> list[str]:
@@ -59,11 +77,19 @@ def _common_start(texts: Sequence[str]) -> int:
     return next((place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
 
 
-def _alone(what: str, names: Sequence[str], stems: Sequence[str], others: Sequence[str], limit: int = 5) -> str:
+def _alone(what: str, names: Sequence[str], stems: Sequence[str], others: Sequence[str]) -> str:
     taken = set(others)
-    alone = [name for name, stem in zip(names, stems, strict=True) if stem not in taken]
-    if not alone:
+    return _some(what, [name for name, stem in zip(names, stems, strict=True) if stem not in taken])
+
+
+def _double(what: str, names: Sequence[str], stems: Sequence[str]) -> str:
+    count = Counter(stems)
+    return _some(what, [name for name, stem in zip(names, stems, strict=True) if count[stem] > 1])
+
+
+def _some(what: str, names: Sequence[str], limit: int = 20) -> str:
+    if not names:
         return ""
-    shown = ", ".join(f"`{name}`" for name in alone[:limit])
-    more = f" and {len(alone) - limit} more" if len(alone) > limit else ""
+    shown = ", ".join(f"`{name}`" for name in names[:limit])
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return f"; {what}: {shown}{more}"

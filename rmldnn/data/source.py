@@ -21,21 +21,33 @@ Samples: TypeAlias = Sequence[NDArray[Any]] | NDArray[Any]
 """A list of arrays, or one array with a leading axis where all have one shape."""
 
 
+Meaning: TypeAlias = Literal["pixels", "values", "classes"]
+"""What the numbers of a sample are, and so what becomes of them in a batch:
+
+- `pixels`, (*spatial, C): 8 or 16 bits become float32 in [0, 1], floats stay; (n, C, *spatial).
+- `values`, (*spatial, C): numbers as stored, float32; (n, C, *spatial).
+- `classes`, (*spatial, 1) or one number: class indices, int64; (n, *spatial). Never blended with their neighbours.
+"""
+
+
 class Source(Protocol):
-    """The samples of one side of one set.
+    """The samples of one side of one set; sources inherit the defaults of this protocol.
 
     Attributes:
         kind: The name users write, as the log repeats it: `images`.
         noun: What the log counts: `images`, `samples`.
         names: One name per sample: the path below the configured folder, with `/`. Never empty.
-        pixels: Whether a sample is an image, an array (H, W, C): transforms act on it, integers are scaled to [0, 1],
-            and channels come first in a batch. Other samples are handed on as they are.
+        meaning: What the numbers of a sample are. Transforms act on samples that have axes besides the channels.
+        groups: Sizes of consecutive runs of samples that may share a batch, where not all may; they sum to the whole.
+        blocks: Sizes of consecutive runs of samples that lie one behind another on the disk and are best read so.
     """
 
     kind: str
     noun: str
     names: Sequence[str]
-    pixels: bool
+    meaning: Meaning
+    groups: Sequence[int] = ()
+    blocks: Sequence[int] = ()
 
     def take(self, indices: Indices) -> Samples:
         """The samples at `indices`, in this order; the caller may change the array, but not the members of a list.

@@ -6,15 +6,16 @@ import pytest
 
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.sets import Dataset
+from rmldnn.data.source import Source
 from rmldnn.data.transform import Part
 
 
-class Numbers:
+class Numbers(Source):
     """A source whose sample `i` is the number `i`."""
 
     kind = "numbers"
     noun = "numbers"
-    pixels = False
+    meaning = "classes"
 
     def __init__(self, count):
         self.names = [str(index) for index in range(count)]
@@ -32,7 +33,7 @@ class Numbers:
 class Pictures(Numbers):
     """A source of given arrays (H, W, C)."""
 
-    pixels = True
+    meaning = "pixels"
 
     def __init__(self, *arrays):
         super().__init__(len(arrays))

@@ -162,7 +162,7 @@ def test_the_test_set_goes_without_transforms_for_training(digits):
 
 def test_the_keys_of_all_components_can_be_read():
     assert {component: list(form(component).parameters) for component in (images, labels, resize, normalize)} == {
-        images: ["grayscale", "color_order"],
+        images: ["grayscale", "color_order", "bands", "max_pixels"],
         labels: ["training_tag", "test_tag"],
         resize: ["size"],
         normalize: ["mean", "std"],

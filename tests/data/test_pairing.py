@@ -51,5 +51,34 @@ def test_equal_counts_with_other_names_are_an_error():
 
 
 def test_long_lists_are_cut():
-    with pytest.raises(DataError, match=r"`1\.jpg`, .*`5\.jpg` and 2 more"):
-        pair([f"{index}.jpg" for index in range(8)], ["0.png"], "target_path")
+    with pytest.raises(DataError, match=r"`01\.jpg`, .*`20\.jpg` and 9 more; they"):
+        pair([f"{index:02}.jpg" for index in range(30)], ["00.png"], "target_path")
+
+
+def test_a_single_input_and_a_single_target_always_belong_together():
+    assert pair(["a.jpg"], ["vol.npz/x"], "target_path") == ["vol.npz/x"]
+
+
+@pytest.mark.parametrize("targets", [["a.npy", "b.npy"], ["a.npy", "b.npy", "c.npy"]])
+def test_two_inputs_of_one_name_are_an_error(targets):
+    with pytest.raises(DataError, match=r"inputs of the same name: `a\.jpg`, `a\.png`;"):
+        pair(["a.jpg", "a.png", "b.jpg"], targets, "target_path")
+
+
+def test_two_targets_of_one_name_are_an_error():
+    with pytest.raises(DataError, match=r"targets of the same name: `b\.png`, `b\.tif`;"):
+        pair(["a.jpg", "b.jpg"], ["a.png", "b.png", "b.tif"], "target_path")
+
+
+def test_arrays_in_archives_belong_together_by_their_names():
+    inputs, targets = ["a/1.npz/x", "a/1.npz/y", "b/1.npz/x"], ["a/1.h5/x", "a/1.h5/y", "b/1.h5/x"]
+    assert pair(inputs, targets, "target_path") == targets
+
+
+def test_pictures_and_the_arrays_of_the_same_names_belong_together():
+    assert pair(["a/1.jpg", "b/1.jpg"], ["a/1.npy", "b/1.npy"], "target_path") == ["a/1.npy", "b/1.npy"]
+
+
+def test_pairs_by_order_are_told(said):
+    pair(["a.png", "b.png"], ["x.png", "yy.png"], "target_path")
+    assert "in sorted order, such as `a.png` with `x.png` and `b.png` with `yy.png`" in said()[0]

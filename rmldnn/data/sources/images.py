@@ -1,4 +1,4 @@
-"""Pictures: files that OpenCV reads, in a folder and its sub-folders."""
+"""Pictures: image files in a folder and its sub-folders."""
 
 from __future__ import annotations
 
@@ -10,41 +10,33 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.decode import SUFFIXES, decode
+from rmldnn.data.decode import MAX_PIXELS, SUFFIXES, Bands, decode
 from rmldnn.data.discovery import discover
 from rmldnn.data.pairing import pair
-from rmldnn.data.source import Indices, Side
+from rmldnn.data.source import Indices, Meaning, Side, Source
+from rmldnn.errors import ConfigError, DataError, Problem
+from rmldnn.types import Count
 
 _log = logging.getLogger("rmldnn")
 
 
-class Images:
-    """The image files of one folder; see `Source`.
+class Pictures(Source):
+    """Image files of one folder; whoever inherits says how one is decoded.
 
     Args:
         folder: The folder as configured.
         names: Paths below it, with `/`.
-        grayscale: One channel instead of three.
-        rgb: Red first instead of blue first.
     """
 
-    kind = "images"
     noun = "images"
-    pixels = True
 
-    def __init__(self, folder: str, names: Sequence[str], *, grayscale: bool, rgb: bool) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, names: Sequence[str]) -> None:
         self.names = names
-        self.grayscale = grayscale
-        self.rgb = rgb
-
-    def take(self, indices: Indices) -> list[NDArray[Any]]:
-        """Decodes the images at `indices`, each (H, W, C)."""
-        return [decode(self.locate(index), grayscale=self.grayscale, rgb=self.rgb) for index in indices.tolist()]
+        self._start = f"{folder.rstrip('/')}/"
 
     def locate(self, index: int) -> str:
         """The path of an image."""
-        return f"{self.folder.rstrip('/')}/{self.names[index]}"
+        return self._start + self.names[index]
 
     def encoded_bytes(self, limit: int) -> int:
         """Bytes of the files, counted until there are more than `limit`."""
@@ -59,28 +51,97 @@ class Images:
         return total
 
 
+class Images(Pictures):
+    """Pictures of colours or grey values; see `Source`.
+
+    Args:
+        folder: The folder as configured.
+        names: Paths below it, with `/`.
+        grayscale: One channel instead of three.
+        rgb: Red first instead of blue first.
+        bands: All bands of a file or some of them, instead of colours.
+        max_pixels: Larger pictures are refused.
+    """
+
+    kind = "images"
+    meaning: Meaning = "pixels"
+
+    def __init__(
+        self,
+        folder: str,
+        names: Sequence[str],
+        *,
+        grayscale: bool,
+        rgb: bool,
+        bands: Bands = "auto",
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        super().__init__(folder, names)
+        self.grayscale = grayscale
+        self.rgb = rgb
+        self.bands = bands
+        self.max_pixels = max_pixels
+
+    def take(self, indices: Indices) -> list[NDArray[Any]]:
+        """Decodes the images at `indices`, each (H, W, C), or (D, H, W, C) for a file of several pages."""
+        taken = [
+            decode(
+                self.locate(index),
+                grayscale=self.grayscale,
+                rgb=self.rgb,
+                bands=self.bands,
+                max_pixels=self.max_pixels,
+            )
+            for index in indices.tolist()
+        ]
+        if len({pixels.dtype.kind for pixels in taken}) > 1:
+            floats = [pixels.dtype.kind == "f" for pixels in taken]
+            one, other = (self.locate(int(indices[floats.index(wanted)])) for wanted in (True, False))
+            raise DataError(
+                f"{one}: has floating-point numbers, which are taken as they are, but {other} has integers, which are "
+                "scaled to [0, 1]; give all images of a set the same type"
+            )
+        return taken
+
+
 @component("images")
-def images(side: Side, *, grayscale: bool = False, color_order: Literal["bgr", "rgb"] = "bgr") -> Images | None:
+def images(
+    side: Side,
+    *,
+    grayscale: bool = False,
+    color_order: Literal["bgr", "rgb"] = "bgr",
+    bands: Literal["auto", "all"] | list[Count] = "auto",
+    max_pixels: Count = 67108864,
+) -> Images | None:
     """Opens the images of a folder with all its sub-folders, sorted by path, or one single image.
 
-    Images have three channels, or one with `grayscale`, whatever their files say. Pixels are scaled to [0, 1] in
-    the batch, those of targets and masks too. Target images are paired with inputs by name (`rmldnn.data.pairing`).
+    Images have three channels, or one with `grayscale`, whatever their files say: grey is repeated, transparency
+    dropped (in TIFF files of 8 bits it is drawn on black). A TIFF file of several pages is a volume. Pixels of 8 or 16
+    bits are scaled to [0, 1] in the batch, those of targets too; floating-point numbers stay as they are. Targets are
+    paired with inputs by name.
 
     Args:
         side: What to open.
         grayscale: Reads one channel instead of three.
         color_order: Order of the three channels: blue first (as OpenCV and the original tool) or red first.
+        bands: Channels of files that have others than three colours: `all` of them in the order of the file, or those
+            of a list of numbers from 1. Pages of a TIFF file that have one band each count as bands.
+        max_pixels: Larger images are an error, told before they are decoded; 8192 x 8192 by default.
 
     Returns:
         The source; None if no path is configured.
 
     Raises:
+        ConfigError: Grey values and bands are wanted at once.
         DataError: The path holds no images, or inputs and targets do not match.
     """
+    if bands != "auto" and (grayscale or not bands):
+        fault = "bands and `grayscale` exclude each other; remove one of the two" if bands else "must name a band"
+        raise ConfigError(Problem("data.bands", fault))
     if side.path is None:
         return None
     _log.info(f"Discovering {side.words} {side.role} images...")
     folder, names = discover(side, SUFFIXES, "images")
     if side.inputs is not None:
         names = pair(side.inputs.names, names, side.key)
-    return Images(folder, names, grayscale=grayscale, rgb=color_order == "rgb")
+    return Images(folder, names, grayscale=grayscale, rgb=color_order == "rgb", bands=bands, max_pixels=max_pixels)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.source import Indices, Side, Source
+from rmldnn.data.source import Indices, Meaning, Side, Source
 from rmldnn.errors import ConfigError, DataError, Problem
 
 _log = logging.getLogger("rmldnn")
 
 
-class Labels:
+class Labels(Source):
     """The class index of every input; see `Source`.
 
     Args:
@@ -28,7 +29,7 @@ class Labels:
 
     kind = "labels"
     noun = "labels"
-    pixels = False
+    meaning: Meaning = "classes"
 
     def __init__(self, inputs: Source, class_names: Sequence[str], classes: Mapping[str, int]) -> None:
         self.names = inputs.names
@@ -77,7 +78,7 @@ def labels(side: Side, *, training_tag: str | None = None, test_tag: str | None 
     if tag is None:
         names = [_folder(side.inputs, index, side, alone=known is None) for index in range(count)]
     else:
-        names = [_below_tag(side.inputs.locate(index), tag, side) for index in range(count)]
+        names = [_below_tag(_file(side.inputs, index)[0], tag, side) for index in range(count)]
     found = sorted(set(names))
     if known is not None:
         for name in found:
@@ -93,8 +94,8 @@ def labels(side: Side, *, training_tag: str | None = None, test_tag: str | None 
 
 def _folder(inputs: Source, index: int, side: Side, *, alone: bool) -> str:
     """The folder of an input. That of the set itself is a class only where another set says which classes there are."""
-    path = PurePosixPath(inputs.locate(index))
-    if alone and "/" not in inputs.names[index]:
+    path, name = _file(inputs, index)
+    if alone and "/" not in name:
         raise DataError(
             f"{path}: has no class, as it lies directly in the folder of the {side.words} set; put every class into "
             f"a folder of its own, as in {path.parent}/<class>/{path.name}, or set `{_key(side)}` to the folder above "
@@ -103,9 +104,22 @@ def _folder(inputs: Source, index: int, side: Side, *, alone: bool) -> str:
     return path.parent.name
 
 
-def _below_tag(path: str, tag: str, side: Side) -> str:
+def _file(inputs: Source, index: int) -> tuple[PurePosixPath, str]:
+    """The path of the file that an input is, or that it lies in, and its part below the configured folder."""
+    path, name = PurePosixPath(inputs.locate(index)), inputs.names[index]
+    while _is_file(path.parent):
+        path, name = path.parent, name.rpartition("/")[0]
+    return path, name
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_file(path: PurePosixPath) -> bool:
+    return Path(path).is_file()
+
+
+def _below_tag(path: PurePosixPath, tag: str, side: Side) -> str:
     """The part of a path that follows the last part equal to the tag, if it is a folder."""
-    folders = PurePosixPath(path).parts[:-1]
+    folders = path.parts[:-1]
     places = [place for place, part in enumerate(folders[:-1]) if part == tag]
     if not places:
         raise DataError(

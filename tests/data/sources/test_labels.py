@@ -4,6 +4,7 @@ import pytest
 from rmldnn.data.source import Side
 from rmldnn.data.sources.images import images
 from rmldnn.data.sources.labels import labels
+from rmldnn.data.sources.numpy import numpy
 from rmldnn.errors import ConfigError, DataError
 
 
@@ -82,3 +83,20 @@ def test_labels_are_no_inputs():
 def test_the_log_tells_how_many_classes_there_are(tmp_path, said):
     labels(Side("train", "target", inputs=folder(tmp_path, "a/1.png", "b/1.png")))
     assert said()[-2:] == ["Discovering training labels...", "Number of class labels: 2"]
+
+
+@pytest.mark.parametrize("tag", [None, "set"])
+def test_arrays_in_an_archive_are_of_the_class_of_its_folder(tmp_path, tag):
+    for name in ("cat", "dog"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        np.savez(tmp_path / "set" / name / "all.npz", a=np.ones((1, 2, 2)), b=np.ones((1, 2, 2)))
+    inputs = numpy(Side("train", "input", str(tmp_path / "set")))
+    source = labels(Side("train", "target", inputs=inputs), training_tag=tag)
+    assert (source.classes, source.indices.tolist()) == ({"cat": 0, "dog": 1}, [0, 0, 1, 1])
+
+
+def test_an_archive_outside_the_folders_of_the_classes_is_an_error(tmp_path):
+    np.savez(tmp_path / "all.npz", a=np.ones((1, 2, 2)), b=np.ones((1, 2, 2)))
+    inputs = numpy(Side("train", "input", str(tmp_path)))
+    with pytest.raises(DataError, match=r"all\.npz: has no class, as it lies directly in the folder"):
+        labels(Side("train", "target", inputs=inputs))
