@@ -10,11 +10,11 @@ from pathlib import Path as Folder
 from typing import Any, Literal, get_args
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
+from rmldnn.config.check import trains
+from rmldnn.config.instantiate import instantiate
 from rmldnn.config.spec import Spec
 from rmldnn.data.loader import Loader
 from rmldnn.engine.interface import Engine, open_engine
@@ -120,14 +120,14 @@ def run(
     if debug and engine.rank == 0:
         _draw(model)
 
-    checkpoints = _instantiate(nodes["checkpoints"])
+    checkpoints = instantiate(nodes["checkpoints"])
     checkpoints.load_into(model, config.get("layers"))
     engine.place(model)
     torch.manual_seed(seed + 1 + engine.rank)  # each process drops out other units
 
-    training = config["data"].get("input_path") is not None
+    training = trains(config["data"])
     optimizer, scheduler = _learning(model, config, nodes, console) if training else (None, None)
-    loss = _instantiate(_with_source(nodes["loss"], model))
+    loss = instantiate(_with_source(nodes["loss"], model))
     if nodes["loss"] is not None and model.last_activation == "softmax" and nodes["loss"]["_target_"].endswith(".nll"):
         log.warning("the loss NLL takes log-probabilities, but the network ends in softmax; end it in log_softmax")
     if loss is not None:
@@ -137,7 +137,7 @@ def run(
     for loader in loaders.values():
         _require_fit(model, loader, "network" if nodes["network"] else "layers")
     outputs: list[Consumer] = [console]
-    predictions = _instantiate(nodes["predictions"])
+    predictions = instantiate(nodes["predictions"])
     if engine.rank == 0:
         outputs += [predictions, checkpoints.saver(model)]
         if outfile is not None:
@@ -161,7 +161,7 @@ def _draw(model: Network) -> None:
 def _network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient: bool) -> Network:
     """The network: its layers, or a family of the zoo, whose problems are those of the section `network`."""
     keys = {key: config[key] for key in catalog.only("network").parameters if key in config}
-    family = _instantiate(node)
+    family = instantiate(node)
     if family is None:
         return network(lenient, **keys)
     try:
@@ -177,9 +177,9 @@ def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise NetworkError(Problem("layers", "nothing can be trained: no layer has parameters with `trainable`: true"))
-    optimizer = _instantiate(nodes["optimizer"])(trainable)
+    optimizer = instantiate(nodes["optimizer"])(trainable)
     console.section("Optimizer", chosen_rows("optimizer", config["optimizer"]), footer=False)
-    schedule = _instantiate(nodes["scheduler"])
+    schedule = instantiate(nodes["scheduler"])
     if schedule is None:
         return optimizer, None
     rows = chosen_rows("scheduler", config["optimizer"]["lr_scheduler"])
@@ -196,9 +196,16 @@ def _with_source(node: Mapping[str, Any] | None, model: Network) -> Mapping[str,
 
 
 def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Loader]:
-    data = _instantiate(node)
+    data = instantiate(node)
     return {
-        which: data.loader(which, rank=engine.rank, world=engine.world, seed=seed, local_world=engine.local_world)
+        which: data.loader(
+            which,
+            rank=engine.rank,
+            world=engine.world,
+            seed=seed,
+            local_world=engine.local_world,
+            device=engine.device,
+        )
         for which in ("train", "test")
         if getattr(data, which) is not None
     }
@@ -220,13 +227,3 @@ def _require_fit(model: Network, loader: Loader, section: str) -> None:
             f"the network has {outputs} outputs, but there are {len(classes)} classes, numbered in this order: "
             + ", ".join(classes)
         )
-
-
-def _instantiate(node: Mapping[str, Any] | None) -> Any:
-    """Makes the object of a node; an error of a component comes out as itself, not wrapped by Hydra."""
-    try:
-        return node and instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, (RmldnnError, ImportError)):
-            raise error.__cause__ from None
-        raise

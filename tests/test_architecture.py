@@ -11,13 +11,22 @@ import rmldnn
 
 PACKAGE = Path(rmldnn.__file__).parent
 DOORS = {
-    "hydra": {"run.py", "config/translate.py", "config/overrides.py"},
+    "hydra": {"config/instantiate.py", "config/translate.py", "config/overrides.py"},
     "omegaconf": {"config/translate.py"},
     "deepspeed": {"engine/distributed.py"},
     "pydantic": {"component.py"},
     "yaml": {"config/reader.py", "config/describe.py"},
 }
-ROOMS = {"rich": "output/", "h5py": ("output/", "networks/files.py", "networks/weights/"), "cv2": "data/"}
+ROOMS = {
+    "rich": "output/",
+    "h5py": ("output/", "networks/files.py", "networks/weights/", "data/sources/hdf5.py"),
+    "cv2": "data/",
+    "webdataset": "data/shards/",
+    "simplejpeg": "data/",
+    "tifffile": "data/",
+    "nibabel": "data/sources/",
+    "zarr": "data/sources/",
+}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

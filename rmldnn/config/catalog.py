@@ -25,6 +25,7 @@ GROUPS = {
     "data": "rmldnn.data.dataset",
     "source": "rmldnn.data.sources",
     "transform": "rmldnn.data.transforms",
+    "slicer": "rmldnn.data.slicer",
     "loss": "rmldnn.losses",
     "optimizer": "rmldnn.optimizers",
     "scheduler": "rmldnn.schedulers",

@@ -19,6 +19,9 @@ Values = dict[str, Any]
 
 SECTIONS = ("network", "data", "loss", "optimizer", "checkpoints")
 TRANSFORM_LISTS = ("transforms", "input_transforms", "target_transforms")
+SLICERS = "slicers"
+PATHLESS = ("labels", "mnist", "webdataset", "pde")
+"""Sources that find the targets of inputs without a path of their own."""
 _FEW = 8
 """A key that more components have than this is not explained by their names."""
 
@@ -117,7 +120,7 @@ def data_form(found: Mapping[str, Form]) -> Form:
     """All keys of `data` for given sources: those of a source also with `input_` or `target_` for one side only."""
     form = _merged("data", catalog.only("data"), catalog.only("predictions"), *found.values())
     one_sided = {
-        f"{side}_{name}": dataclasses.replace(parameter, name=f"{side}_{name}")
+        f"{side}_{name}": dataclasses.replace(parameter, name=f"{side}_{name}", default=None)
         for side, source in found.items()
         for name, parameter in source.parameters.items()
     }
@@ -131,11 +134,12 @@ def _data(values: Values | None) -> Iterator[Problem]:
     found, problems = sources(values)
     yield from problems
     if problems or "input" not in found:  # which keys are legal is unknown: let those of all sources pass
-        found = {side: _merged(side, *catalog.group("source").values()) for side in ("input", "target")}
-    keys = ("type", "input_type", "target_type", *TRANSFORM_LISTS)
+        found = dict.fromkeys(("input", "target"), _optional(_merged("", *catalog.group("source").values())))
+    keys = ("type", "input_type", "target_type", *TRANSFORM_LISTS, SLICERS)
     yield from _keys(data_form(found), values, "data", keys)
     for name in TRANSFORM_LISTS:
         yield from _transforms(values.get(name), f"data.{name}")
+    yield from _slicers(values.get(SLICERS))
 
 
 _JUDGES = {"network": _network, "data": _data, "loss": _loss, "optimizer": _optimizer, "checkpoints": _checkpoints}
@@ -170,6 +174,34 @@ def _transforms(items: Any, path: str) -> Iterator[Problem]:
             yield from found.check(given, f"{here}.{name}")
         else:
             yield from (dataclasses.replace(fault, path=f"{here}.{name}") for fault in found.check(given, here))
+
+
+def _slicers(items: Any) -> Iterator[Problem]:
+    path = f"data.{SLICERS}"
+    if items is not None and not isinstance(items, list):
+        yield Problem(path, f'must be a list such as [{{"sizes": [64, 64, 64]}}], got {show(items)}')
+        return
+    for index, item in enumerate(items or ()):
+        if isinstance(item, dict):
+            yield from catalog.only("slicer").check(item, f"{path}[{index}]")
+        else:
+            yield Problem(f"{path}[{index}]", f'must be an object such as {{"sizes": [64, 64, 64]}}, got {show(item)}')
+
+
+def trains(data: Mapping[str, Any]) -> bool:
+    """Whether the section `data` has a training set: files, or examples to generate."""
+    return bool(data.get("input_path") or data.get("num_examples"))
+
+
+def tests(data: Mapping[str, Any]) -> bool:
+    """Whether the section `data` has a test set."""
+    return bool(data.get("test_input_path") or data.get("num_test_examples"))
+
+
+def _optional(form: Form) -> Form:
+    """A form that asks for nothing."""
+    free = {key: dataclasses.replace(parameter, default=None) for key, parameter in form.parameters.items()}
+    return dataclasses.replace(form, parameters=free)
 
 
 def _merged(name: str, *forms: Form) -> Form:
@@ -236,10 +268,10 @@ def _requirements(values: Values) -> Iterator[Problem]:
     if not isinstance(data, dict):
         return
     target = side_types(data)["target"]
-    labelled = isinstance(target, str) and target.lower() == "labels"
-    if not data.get("input_path") and not data.get("test_input_path"):
+    kind = target.lower() if isinstance(target, str) else None
+    if not trains(data) and not tests(data):
         yield Problem("data", "needs `input_path` to train, `test_input_path` to evaluate or predict, or both")
-    if data.get("input_path"):
+    if trains(data):
         for section in ("loss", "optimizer"):
             if values.get(section) is None:
                 remedy = f'"{section}": {{"{"function" if section == "loss" else "type"}": "..."}}'
@@ -247,16 +279,22 @@ def _requirements(values: Values) -> Iterator[Problem]:
                 yield Problem("", f"`{section}` is missing; training needs {remedy} with one of {known}")
         if target is None:
             yield Problem("data", "`target_type` is missing; training needs targets, such as `labels`")
-        elif not labelled and not data.get("target_path"):
+        elif kind not in PATHLESS and not data.get("target_path"):
             yield Problem("data", f"`target_path` is missing; the targets of type `{target}` lie there")
-    if labelled:
+    if kind == "labels":
         for key in ("target_path", "test_target_path"):
             if data.get(key):
                 yield Problem(f"data.{key}", "labels are names of folders in the input's path; remove this key")
-    has_test_targets = data.get("test_input_path") and (labelled or data.get("test_target_path"))
-    if has_test_targets and not data.get("input_path") and not values.get("loss"):
+    has_test_targets = tests(data) and (kind in PATHLESS or data.get("test_target_path"))
+    if has_test_targets and not trains(data) and not values.get("loss"):
         yield Problem(
             "", "`loss` is missing; it is needed to evaluate on targets (or leave the targets out to predict)"
         )
-    if data.get("test_output_path") and not data.get("test_input_path"):
-        yield Problem("data.test_output_path", "there is no `test_input_path` whose predictions could be written")
+    for key in ("test_output_path", "hdf5_outfile"):
+        if data.get(key) and not tests(data):
+            yield Problem(f"data.{key}", "there is no `test_input_path` whose predictions could be written")
+    if data.get("hdf5_outfile") and not data.get(SLICERS):
+        yield Problem(
+            "data.hdf5_outfile",
+            "puts slices together, but there are no `slicers`; predictions of whole samples go to `test_output_path`",
+        )

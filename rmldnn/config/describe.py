@@ -84,6 +84,12 @@ def _page() -> Iterator[str]:
         'directly: `{"resize": [28, 28]}`.\n'
     )
     yield from _components("transform", level=4)
+    yield "### Slicers\n"
+    yield (
+        "`slicers` is a list of objects, each a way to cut arrays (`numpy`, `hdf5`, `zarr`, `nifti`) into samples: "
+        '`[{"name": "blocks", "sizes": [64, 64, 64], "strides": [32, 32, 32]}]`.\n'
+    )
+    yield from _table([catalog.only("slicer")])
     yield "## `loss`\n\n`function` names the loss.\n"
     yield from _components("loss")
     yield "## `optimizer`\n\n`type` names the optimizer; `lr_scheduler` is an object with the keys further below.\n"

@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rmldnn.component import Form
 from rmldnn.config import catalog, overrides
-from rmldnn.config.check import TRANSFORM_LISTS, Values, check, data_form, side_types, sources, transform
+from rmldnn.config.check import SLICERS, TRANSFORM_LISTS, Values, check, data_form, side_types, sources, transform
 from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, Changes
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, Problem
@@ -158,7 +158,7 @@ def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: st
         sides = {"input": chosen.get(INPUT), "target": chosen.get(TARGET)}
         found = {side: catalog.find("source", source or "") for side, source in sides.items()}
         form = data_form({side: source for side, source in found.items() if source})
-        return {*form.parameters, *TRANSFORM_LISTS}
+        return {*form.parameters, *TRANSFORM_LISTS, SLICERS}
     component = catalog.find(kind, name or "")
     return {*(component.parameters if component else ()), "lr_scheduler"}
 
@@ -223,9 +223,10 @@ def job(config: Mapping[str, Any]) -> Values:
     found, _ = sources(data)
     sides = [_source(found.get(side), data, side) for side in ("input", "target")]
     lists = [[_transform(item) for item in data.get(name) or ()] for name in TRANSFORM_LISTS]
+    slicers = [_node(catalog.only("slicer"), item) for item in data.get(SLICERS) or ()]
     nodes: Values = {
         "network": None,
-        "data": {**_node(catalog.only("data"), data), "_args_": [*sides, *lists]},
+        "data": {**_node(catalog.only("data"), data), "_args_": [*sides, *lists, slicers]},
         "predictions": _node(catalog.only("predictions"), data),
         "checkpoints": _node(catalog.only("checkpoints"), config.get("checkpoints") or {}),
         "loss": None,

@@ -7,18 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from rmldnn.component import component
 from rmldnn.data.affine import Affine
+from rmldnn.data.cache import on_disk
 from rmldnn.data.loader import Loader, automatic_workers
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.preload import in_memory
 from rmldnn.data.sets import Dataset
-from rmldnn.data.source import OpenSource, Side, Which
-from rmldnn.data.transform import BatchTransform, Part, Transform
+from rmldnn.data.slicer import Slicer
+from rmldnn.data.slices import sliced
+from rmldnn.data.source import OpenSource, Side, Source, Which
+from rmldnn.data.transform import BatchTransform, MixTransform, Part, Transform
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.types import Count, Index, Path
 
 _log = logging.getLogger("rmldnn")
+
+CACHE = ".rmldnn_cache"
+"""The folder in the working directory that `cache` fills."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Data:
         test_batch_size: Samples of a test batch, over all processes.
         shuffle: Whether the order of the training samples is drawn anew in every epoch.
         num_workers: Worker processes of a loader.
+        skip_bad: Whether samples that cannot be read are left out.
     """
 
     train: Dataset | None
@@ -40,9 +49,17 @@ class Data:
     test_batch_size: int
     shuffle: Literal["epoch", "once"]
     num_workers: int | Literal["auto"]
+    skip_bad: bool = False
 
     def loader(
-        self, which: Which, *, rank: int = 0, world: int = 1, seed: int = 0, local_world: int | None = None
+        self,
+        which: Which,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        seed: int = 0,
+        local_world: int | None = None,
+        device: torch.device | None = None,
     ) -> Loader:
         """The batches of one set, as one process of a run sees them.
 
@@ -52,6 +69,7 @@ class Data:
             world: Number of processes.
             seed: Of the order and of random transforms; the same in all processes.
             local_world: Number of processes on this machine, `world` by default; they share its cores.
+            device: Where batches are wanted; the CPU by default.
         """
         dataset = self.train if which == "train" else self.test
         if dataset is None:
@@ -65,6 +83,8 @@ class Data:
             rank=rank,
             world=world,
             num_workers=automatic_workers(dataset, local_world or world) if auto else int(self.num_workers),
+            device=device or torch.device("cpu"),
+            skip_bad=self.skip_bad,
         )
 
 
@@ -75,6 +95,7 @@ def data(
     transforms: Sequence[Transform] = (),
     input_transforms: Sequence[Transform] = (),
     target_transforms: Sequence[Transform] = (),
+    slicers: Sequence[Slicer] = (),
     *,
     input_path: Path | None = None,
     target_path: Path | None = None,
@@ -83,9 +104,11 @@ def data(
     batch_size: Count = 64,
     test_batch_size: Count = 64,
     preload: bool = False,
+    cache: bool = False,
     target_is_mask: bool = False,
     shuffle: Literal["epoch", "once"] = "epoch",
     num_workers: Index | Literal["auto"] = "auto",
+    on_bad_sample: Literal["error", "skip"] = "error",
 ) -> Data:
     """Opens the training set and the test set.
 
@@ -95,6 +118,7 @@ def data(
         transforms: What happens to inputs and targets.
         input_transforms: What happens to inputs after that.
         target_transforms: What happens to targets after that.
+        slicers: How arrays are cut into samples; whole arrays are samples without them.
         input_path: Inputs of the training set; no training without it.
         target_path: Targets of the training set, unless they are `labels`.
         test_input_path: Inputs of the test set; no evaluation without it.
@@ -102,21 +126,37 @@ def data(
         batch_size: Training samples per step, over all processes.
         test_batch_size: Test samples per step, over all processes.
         preload: Reads all samples into memory first.
+        cache: Keeps decoded samples in a file below `.rmldnn_cache` in the working directory, for data that does not
+            fit into memory; the file is used again as long as data and transforms stay the same.
         target_is_mask: Pixels of target images are classes: geometric transforms take the nearest. They are scaled to
             [0, 1] as all pixels; `target_transforms` of `{"normalize": {"std": 0.003921568}}` gives class indices back.
+            Targets of type `masks` need neither.
         shuffle: Draws the order of the training samples anew in every `epoch`, or only `once`.
         num_workers: Processes that read ahead for each process of the run; 0 reads when a batch is wanted.
+        on_bad_sample: Stops at a sample that cannot be read (`error`), or leaves it out, counts it, and lists it at
+            the end (`skip`).
 
     Raises:
-        ConfigError: Training has no targets.
+        ConfigError: Training has no targets, or slicers are given for what cannot be sliced.
         DataError: A set is missing, unreadable or inconsistent.
     """
+    for key, own in (("input_transforms", input_transforms), ("target_transforms", target_transforms)):
+        if mixing := next((item.name for item in own if isinstance(item, MixTransform)), None):
+            message = f"`{mixing}` mixes inputs and targets alike; put it into `transforms`"
+            raise ConfigError(Problem(f"data.{key}", message))
     opening = _Opening(
-        inputs, targets, transforms, input_transforms, target_transforms, preload=preload, mask=target_is_mask
+        inputs,
+        targets,
+        transforms,
+        input_transforms,
+        target_transforms,
+        slicers,
+        keep="memory" if preload else "disk" if cache else None,
+        mask=target_is_mask,
     )
     train = opening.open("train", input_path, target_path)
     test = opening.open("test", test_input_path, test_target_path, train)
-    return Data(train, test, batch_size, test_batch_size, shuffle, num_workers)
+    return Data(train, test, batch_size, test_batch_size, shuffle, num_workers, skip_bad=on_bad_sample == "skip")
 
 
 @dataclass(frozen=True)
@@ -128,31 +168,36 @@ class _Opening:
     shared: Sequence[Transform]
     own_inputs: Sequence[Transform]
     own_targets: Sequence[Transform]
-    preload: bool
+    slicers: Sequence[Slicer]
+    keep: Literal["memory", "disk"] | None
     mask: bool
 
     def open(self, which: Which, path: str | None, target: str | None, train: Dataset | None = None) -> Dataset | None:
-        if path is None:
-            return None
-        inputs = self._side(self.inputs, Side(which, "input", path))
+        inputs = self.inputs(Side(which, "input", path))
         if inputs is None:
-            raise ConfigError(Problem("data.input_type", "cannot be opened from a path"))
+            return None
+        of_input = Part("input", mask=inputs.meaning == "classes")
+        first = None if self.slicers else self._pipeline(inputs, of_input, which)
         targets = None
         if self.targets is not None:
             training = train.targets.source if train and train.targets else None
-            targets = self._side(self.targets, Side(which, "target", target, inputs.source, training))
+            targets = self.targets(Side(which, "target", target, inputs, training))
             if targets is None and which == "train":
                 raise ConfigError(Problem("data.target_path", "is missing; training needs the targets that lie there"))
+        if self.slicers:
+            inputs, targets = sliced(inputs, targets, self.slicers)
         transforms = [*self.shared, *self.own_inputs, *self.own_targets]
-        active = [(item.name, str(item)) for item in transforms if _acts(item, which)]
-        return Dataset(inputs, targets, active)
+        of_target = Part("target", mask=self.mask or (targets is not None and targets.meaning == "classes"))
+        return Dataset(
+            first or self._pipeline(inputs, of_input, which),
+            self._pipeline(targets, of_target, which) if targets is not None else None,
+            [(item.name, str(item)) for item in transforms if _acts(item, which)],
+            [(position, item) for position, item in enumerate(self.shared) if _mixes(item, which)],
+        )
 
-    def _side(self, opener: OpenSource, side: Side) -> Pipeline | None:
-        source = opener(side)
-        if source is None:
-            return None
+    def _pipeline(self, source: Source, part: Part, which: Which) -> Pipeline:
         shared = list(enumerate(self.shared))
-        if side.role == "input":
+        if part.role == "input":
             numbered = shared + list(enumerate(self.own_inputs, len(shared)))
         else:
             numbered = shared + list(enumerate(self.own_targets, len(shared) + len(self.own_inputs)))
@@ -161,15 +206,25 @@ class _Opening:
         for position, transform in numbered:
             if isinstance(transform, BatchTransform):
                 affine = transform.affine.after(affine)
-            elif _acts(transform, side.which):
+            elif not isinstance(transform, MixTransform) and _acts(transform, which):
                 steps.append((position, transform))
-        part = Part(side.role, mask=self.mask and side.role == "target")
-        pipeline = Pipeline(source, part, steps if source.pixels else (), affine)
-        if self.preload and source.encoded_bytes(limit=0):
-            _log.info(f"Pre-loading {side.words} {side.role} {source.noun}...")
+        pipeline = Pipeline(source, part, steps, affine)
+        if self.keep is None or not source.encoded_bytes(limit=0):
+            return pipeline
+        words = "training" if which == "train" else "test"
+        if self.keep == "memory":
+            _log.info(f"Pre-loading {words} {part.role} {source.noun}...")
             return in_memory(pipeline)
-        return pipeline
+        _log.info(f"Caching {words} {part.role} {source.noun}...")
+        return on_disk(pipeline, CACHE)
 
 
 def _acts(transform: Transform, which: Which) -> bool:
+    """Whether a transform changes the samples of a set."""
+    if isinstance(transform, MixTransform):
+        return which == "train"
     return which == "train" or isinstance(transform, BatchTransform) or not transform.training_only
+
+
+def _mixes(transform: Transform, which: Which) -> bool:
+    return which == "train" and isinstance(transform, MixTransform)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
+import torch
 
 from rmldnn.data.order import share, shuffled
 from rmldnn.data.pipeline import Shape
@@ -50,6 +51,8 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         num_workers: int = 0,
+        device: torch.device | None = None,
+        skip_bad: bool = False,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size

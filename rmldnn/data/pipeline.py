@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Shape: TypeAlias = tuple[int, ...]
 
+_AXES_TO_MOVE = 3
+"""Samples, at least one axis in space, channels: fewer axes leave a transform nothing to do."""
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -48,7 +51,7 @@ class Pipeline:
             DataError: A sample cannot be read.
         """
         samples = self.source.take(indices)
-        if not self.steps:
+        if not self.steps or (isinstance(samples, np.ndarray) and samples.ndim < _AXES_TO_MOVE):
             return samples
         return [
             self._transformed(pixels, index, seed, epoch)
@@ -75,9 +78,9 @@ class Pipeline:
         return batch
 
     def finish(self, gathered: Tensor) -> Tensor:
-        """The values that the network sees; those of images are float32 (n, C, H, W), channels last in memory."""
-        if not self.source.pixels:
-            return gathered
+        """What the network sees: float32 (n, C, *spatial), channels last in memory; class indices int64 (n, *spatial)."""
+        if self.source.meaning == "classes":
+            return (gathered[..., 0] if gathered.ndim > 1 else gathered).long()
         channels = gathered.shape[-1]
         if self.affine.channels not in (None, channels):
             raise ConfigError(
@@ -87,7 +90,8 @@ class Pipeline:
                     f"images are {channels}; see `grayscale`",
                 )
             )
-        bytes_per_channel = 0 if gathered.is_floating_point() else gathered.dtype.itemsize
+        scaled = self.source.meaning == "pixels" and not gathered.is_floating_point()
+        bytes_per_channel = gathered.dtype.itemsize if scaled else 0
         return _from_pixels(self.affine, bytes_per_channel)(gathered.movedim(-1, 1))
 
     def unequal(self, one: tuple[int, Shape], other: tuple[int, Shape]) -> DataError:

@@ -19,7 +19,7 @@ _CHUNK = 16
 """Samples that a thread reads at a time."""
 
 
-class Preloaded:
+class Preloaded(Source):
     """The samples of another source, in memory; see `Source`.
 
     Args:
@@ -31,7 +31,8 @@ class Preloaded:
         self.kind = source.kind
         self.noun = source.noun
         self.names = source.names
-        self.pixels = source.pixels
+        self.meaning = source.meaning
+        self.groups = source.groups
         self.samples = samples
         self._source = source
 

@@ -62,6 +62,7 @@ class Dataset:
     inputs: Pipeline
     targets: Pipeline | None = None
     transforms: Sequence[tuple[str, str]] = ()
+    mixes: Sequence[tuple[int, Any]] = ()
 
     def __len__(self) -> int:
         return len(self.names)

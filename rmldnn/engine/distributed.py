@@ -105,6 +105,8 @@ class DistributedEngine:
                 if rank != 0:
                     dist.recv(part, rank)
                 parts.append((first, names, part))
+        if not parts:  # all samples of the batch were left out
+            return (), None
         parts.sort(key=lambda part: part[0])
         return [name for _, names, _ in parts for name in names], torch.cat([part for _, _, part in parts])
 

@@ -13,6 +13,8 @@ from rmldnn.steps import EvalEnd, EvalStep, Step
 from rmldnn.types import Path
 
 if TYPE_CHECKING:
+    from rmldnn.data.slices import Sliced
+    from rmldnn.output.assembly import Assembly
     from rmldnn.output.samples import SampleFile
 
 _FORMATS = {"single": "single (32-bit)", "half": "half (16-bit)"}
@@ -20,22 +22,40 @@ _FORMATS = {"single": "single (32-bit)", "half": "half (16-bit)"}
 
 @component("predictions")
 def predictions(
-    *, test_output_path: Path | None = None, hdf5_precision: Literal["single", "half"] = "single"
+    *,
+    test_output_path: Path | None = None,
+    hdf5_outfile: Path | None = None,
+    hdf5_precision: Literal["single", "half"] = "single",
+    blend: Literal["uniform", "gaussian"] = "uniform",
+    channels: Literal["first", "last"] | None = None,
 ) -> Predictions:
-    """Writes what the network gives for each test sample.
+    """Writes what the network gives for each test sample, and puts slices together again.
 
     Args:
-        test_output_path: Folder for `output_<epoch>.h5`, made if it does not exist; nothing is written without it.
+        test_output_path: Folder for `output_<epoch>.h5`, made if it does not exist; none is written without it.
+        hdf5_outfile: HDF5 file in which the predictions of slices are put together, one dataset for each slicer; after
+            the last epoch. A run that was killed goes on where it was.
         hdf5_precision: `single` stores 32-bit floats; `half` 16-bit ones, in half the space and to three digits.
+        blend: What becomes of places that several slices cover: their mean (`uniform`), or a mean in which the middle of
+            a slice weighs more than its rim (`gaussian`).
+        channels: Where the axis of the channels is in the files; if absent, `first` in `output_<epoch>.h5` and `last` in
+            `hdf5_outfile`.
 
     Raises:
-        ConfigError: The folder cannot be made or written to.
+        ConfigError: A place cannot be made or written to.
     """
     if test_output_path is not None:
         with writing(test_output_path, key="data.test_output_path"):
             FilePath(test_output_path).mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=test_output_path).close()
-    return Predictions(test_output_path, half=hdf5_precision == "half")
+    if hdf5_outfile is not None:
+        with writing(hdf5_outfile, key="data.hdf5_outfile"):
+            folder = FilePath(hdf5_outfile).parent
+            folder.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=folder).close()
+    return Predictions(
+        test_output_path, half=hdf5_precision == "half", outfile=hdf5_outfile, blend=blend, channels=channels
+    )
 
 
 class Predictions:
@@ -47,11 +67,25 @@ class Predictions:
     Args:
         folder: Where the files go; None writes nothing.
         half: Whether to store 16-bit floats.
+        outfile: Where slices are put together; None puts nothing together.
+        blend: How slices that overlap are.
+        channels: Where the axis of the channels is in the files; None for the habit of each.
     """
 
-    def __init__(self, folder: str | None, *, half: bool) -> None:
+    def __init__(
+        self,
+        folder: str | None,
+        *,
+        half: bool,
+        outfile: str | None = None,
+        blend: Literal["uniform", "gaussian"] = "uniform",
+        channels: Literal["first", "last"] | None = None,
+    ) -> None:
         self._folder = folder
         self._half = half
+        self._outfile = outfile
+        self._blend: Literal["uniform", "gaussian"] = blend
+        self._channels: Literal["first", "last"] | None = channels
         self._file: SampleFile | None = None
         self.outputs: list[tuple[str, str]] = []
         """What was written last, and its path."""
@@ -59,9 +93,32 @@ class Predictions:
     @property
     def rows(self) -> list[Row]:
         """How the log describes this output; empty if there is none."""
-        if self._folder is None:
-            return []
-        return [("Location", self._folder), ("Floating-point format", _FORMATS["half" if self._half else "single"])]
+        places = [("Location", self._folder), ("Assembled in", self._outfile)]
+        rows: list[Row] = [(label, place) for label, place in places if place is not None]
+        return [*rows, ("Floating-point format", _FORMATS["half" if self._half else "single"])] if rows else []
+
+    def assembly(self, slices: Sliced, fingerprint: str) -> Assembly | None:
+        """What puts slices together, if the user wants that.
+
+        Args:
+            slices: The samples that are predicted.
+            fingerprint: Of the network's weights: work that was begun with others is not continued.
+
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        if self._outfile is None:
+            return None
+        from rmldnn.output.assembly import Assembly  # h5py is for those who want it
+
+        return Assembly(
+            self._outfile,
+            slices,
+            half=self._half,
+            blend=self._blend,
+            channels=self._channels or "last",
+            fingerprint=fingerprint,
+        )
 
     def consume(self, step: Step) -> None:
         """Stores the predictions of an evaluated batch, and completes the file when the evaluation is over.
@@ -76,7 +133,8 @@ class Predictions:
                     from rmldnn.output.samples import SampleFile  # h5py is for those who want predictions
 
                     self._file = SampleFile(FilePath(self._folder, f"output_{step.epoch}.h5"), half=self._half)
-                self._file.add(step.names, step.predictions)
+                last = self._channels == "last" and step.predictions.ndim > 1
+                self._file.add(step.names, step.predictions.movedim(1, -1) if last else step.predictions)
             case EvalEnd() if self._file is not None:
                 self._file.complete()
                 self.outputs = [("Predictions", str(self._file.path))]

@@ -13,6 +13,8 @@ from rmldnn.errors import ConfigError
 VERBS = {
     "summary": "what a network consists of: layers, shapes, parameters, cost",
     "verify": "compare networks with the results that Keras gives",
+    "data": "count and measure the data, find what is wrong with it, draw samples",
+    "shard": "pack the data into tar files that stream from any file system",
     "network": "write the network file of a known family, such as unet",
 }
 """What they are called, and what they do."""

@@ -1,0 +1,206 @@
+"""`rmldnn data`: what there is in the sets of a configuration, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmldnn.config import spec, translate
+from rmldnn.config.instantiate import opened_data
+from rmldnn.data.contact_sheet import draw_sheet
+from rmldnn.data.pipeline import Shape
+from rmldnn.data.survey import Facts, Survey, survey
+from rmldnn.errors import ConfigError, DataError
+from rmldnn.output.tables import print_table
+from rmldnn.verbs import parser
+
+DESCRIPTION = """\
+Looks at every sample of the training and the test set: shapes, types, values, classes, files that cannot be read,
+samples that are there twice. Writes a picture of training samples, as the network gets them, with their targets.
+The exit code is 3 if samples cannot be used.
+
+  rmldnn data config.json                      tables, and the picture data.png
+  rmldnn data config.json --limit 1000         no more than 1000 samples of each set
+  rmldnn data config.json --json               for programs"""
+
+SETS = {"train": "Training set", "test": "Test set"}
+_ROWS = 24
+"""Rows of a table of which there may be many."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Looks, prints and draws; returns the exit code."""
+    options = parser("data", "[options] CONFIG [KEY=VALUE ...]", DESCRIPTION)
+    options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    options.add_argument("--sheet", metavar="FILE.png", default="data.png", help="the picture; data.png by default")
+    options.add_argument("--json", action="store_true", help="for programs instead of for people")
+    options.add_argument("--limit", type=int, metavar="N", help="samples of each set to look at, evenly chosen")
+    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
+    given = options.parse_intermixed_args(list(arguments))
+    files = [word for word in given.words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
+    if len(files) != 1:
+        raise ConfigError(f"takes one configuration file, got {', '.join(files) or 'none'}; changes are key=value")
+    if given.limit is not None and given.limit < 1:
+        raise ConfigError(f"--limit must be a positive integer, got {given.limit}")
+    if not given.sheet.lower().endswith(".png"):
+        raise ConfigError(f"--sheet must be a file that ends in .png, got {given.sheet}")
+    loaded = spec.load(files[0], lenient=given.lenient)
+    composed = translate.compose(loaded, [word for word in given.words if word not in files])
+    for problem in [*loaded.warnings, *composed.notices]:
+        print(f"Warning: {problem}", file=sys.stderr)
+    with composed.places():
+        data = opened_data(composed.values)
+        sets = {which: dataset for which in SETS if (dataset := getattr(data, which)) is not None}
+        surveys = {which: survey(dataset, given.limit) for which, dataset in sets.items()}
+        drawn = draw_sheet(next(iter(sets.values())), given.sheet, seed=composed.values.get("seed", 0))
+    if given.json:
+        print(json.dumps(_facts(surveys, given.sheet if drawn else None), indent=2))
+    else:
+        for which, found in surveys.items():
+            _show(SETS[which], found)
+        _tell(surveys)
+        if drawn:
+            print(f"Picture of {drawn} samples: {given.sheet}")
+    return DataError.exit_code if any(found.faults for found in surveys.values()) else 0
+
+
+def _sides(found: Survey) -> dict[str, Facts]:
+    return {"input": found.inputs} | ({"target": found.targets} if found.targets else {})
+
+
+def _show(title: str, found: Survey) -> None:
+    part = "" if found.seen == found.count else f", of which {found.seen:,} were looked at"
+    sides = _sides(found)
+    shapes = [
+        (role, facts.kind, _shape(shape), dtype, f"{count:,}")
+        for role, facts in sides.items()
+        for (shape, dtype), count in facts.shapes.most_common()
+    ]
+    print_table(
+        f"{title}: {found.count:,} {found.inputs.noun}{part}",
+        ["Side", "Type", "Shape (channels last)", "Numbers", ">Samples"],
+        _cut(shapes, 5),
+    )
+    values = [
+        (role, str(channel), *(f"{numbers[channel]:.5g}" for numbers in (one.low, one.high, one.mean, one.deviation)))
+        for role, facts in sides.items()
+        for one in facts.values.values()
+        for channel in range(len(one.mean))
+    ]
+    if values:
+        scaled = any(facts.meaning == "pixels" and facts.values for facts in sides.values())
+        print_table(
+            "Values" + (", pixels scaled to [0, 1]" if scaled else ""),
+            ["Side", ">Channel", ">Smallest", ">Largest", ">Mean", ">Deviation"],
+            _cut(values, 6),
+        )
+    if found.targets and found.targets.classes:
+        counts = _classes(found)
+        whole = sum(count for *_, count in counts)
+        rows = [(str(index), name, f"{count:,}", f"{count / whole:.2%}") for index, name, count in counts]
+        maps = any(len(shape) > 1 for shape, _ in found.targets.shapes)
+        print_table("Classes", [">Index", "Name", ">Pixels" if maps else ">Samples", ">Share"], _cut(rows, 4))
+
+
+def _classes(found: Survey) -> list[tuple[int, str, int]]:
+    """Index, name and number of every class that occurs or is known."""
+    counts = found.targets.classes if found.targets else Counter()
+    names = dict(enumerate(found.class_names))
+    return [(index, names.get(index, ""), counts[index]) for index in sorted({*counts, *names})]
+
+
+def _tell(surveys: Mapping[str, Survey]) -> None:
+    """What is wrong, all of it, and what might be."""
+    for which, found in surveys.items():
+        if found.faults:
+            print_table(
+                f"{SETS[which]}: {len(found.faults):,} cannot be used", [""], [(text,) for text in found.faults]
+            )
+    for warning in _warnings(surveys):
+        print(f"Warning: {warning}\n")
+
+
+def _warnings(surveys: Mapping[str, Survey]) -> list[str]:
+    warnings = []
+    for which, found in surveys.items():
+        words = SETS[which].lower()
+        if found.duplicates:
+            warnings.append(f"the {words} holds the same more than once:{_groups(found.duplicates)}")
+        if len({shape for shape, _ in found.inputs.shapes}) > 1:
+            warnings.append(f"samples of the {words} differ in shape; transforms must bring them to one")
+        if found.unequal:
+            more = f" and {len(found.unequal) - 1:,} more" if len(found.unequal) > 1 else ""
+            warnings.append(f"in the {words} the target has another extent than its input: {found.unequal[0]}{more}")
+        empty = [name or str(index) for index, name, count in _classes(found) if not count]
+        if empty:
+            warnings.append(f"the {words} has no sample of: {', '.join(empty)}")
+    if len(surveys) > 1 and (shared := surveys["train"].shared(surveys["test"])):
+        warnings.append(
+            f"{len(shared):,} of the training samples are in the test set too, which makes its results look better "
+            f"than they are:{_groups(shared)}"
+        )
+    return warnings
+
+
+def _groups(groups: Sequence[Sequence[str]]) -> str:
+    shown = "".join(f"\n  {' = '.join(group[:6])}{' = ...' if len(group) > 6 else ''}" for group in groups[:_ROWS])
+    return shown if len(groups) <= _ROWS else f"{shown}\n  and {len(groups) - _ROWS:,} more"
+
+
+def _cut(rows: Sequence[Sequence[str]], columns: int) -> list[Sequence[str]]:
+    """The first rows of a table that may be long."""
+    if len(rows) <= _ROWS:
+        return list(rows)
+    return [*rows[: _ROWS - 1], (f"and {len(rows) - _ROWS + 1:,} more", *[""] * (columns - 1))]
+
+
+def _shape(shape: Shape) -> str:
+    return " x ".join(map(str, shape)) or "one number"
+
+
+def _facts(surveys: Mapping[str, Survey], sheet: str | None) -> dict[str, Any]:
+    """All that was found, for programs."""
+    shared = surveys["train"].shared(surveys["test"]) if len(surveys) > 1 else []
+    return {
+        "sets": {which: _set(found) for which, found in surveys.items()},
+        "duplicates_across_sets": shared,
+        "warnings": _warnings(surveys),
+        "sheet": sheet,
+    }
+
+
+def _set(found: Survey) -> dict[str, Any]:
+    return {
+        "samples": found.count,
+        "looked_at": found.seen,
+        "sides": {role: _side(facts) for role, facts in _sides(found).items()},
+        "classes": [{"index": index, "name": name or None, "count": count} for index, name, count in _classes(found)],
+        "unusable": found.faults,
+        "duplicates": found.duplicates,
+        "different_extents": found.unequal,
+    }
+
+
+def _side(facts: Facts) -> dict[str, Any]:
+    return {
+        "type": facts.kind,
+        "meaning": facts.meaning,
+        "shapes": [
+            {"shape": list(shape), "dtype": dtype, "samples": count}
+            for (shape, dtype), count in facts.shapes.most_common()
+        ],
+        "values": [
+            {
+                "channels": channels,
+                "min": one.low.tolist(),
+                "max": one.high.tolist(),
+                "mean": one.mean.tolist(),
+                "std": one.deviation.tolist(),
+            }
+            for channels, one in facts.values.items()
+        ],
+    }

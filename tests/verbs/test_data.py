@@ -1,0 +1,101 @@
+"""`rmldnn data`: what it prints about a configuration, and what it ends with."""
+
+import json
+import shutil
+
+import pytest
+
+from rmldnn.errors import ConfigError, DataError
+from rmldnn.verbs.data import main
+
+
+@pytest.fixture
+def data(pictures, config, capsys):
+    """Runs the command on the configuration; its exit code and what it said."""
+
+    def data(*words):
+        (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+        code = main(["config.json", *words])
+        return code, capsys.readouterr().out
+
+    return data
+
+
+def test_tables_and_a_picture(data, pictures):
+    code, said = data()
+    assert code == 0
+    assert "Training set: 22 images" in said
+    assert "12 x 12 x 1" in said
+    assert "Picture of 16 samples: data.png" in said
+    assert (pictures / "data.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_facts_for_programs(data):
+    facts = json.loads(data("--json")[1])
+    assert facts["sets"]["train"]["classes"] == [
+        {"index": 0, "name": "down", "count": 11},
+        {"index": 1, "name": "up", "count": 11},
+    ]
+    assert facts["sets"]["test"]["sides"]["input"]["shapes"] == [{"shape": [12, 12, 1], "dtype": "uint8", "samples": 6}]
+    assert facts["warnings"] == []
+
+
+def test_the_picture_goes_where_it_is_wanted(data, pictures):
+    data("--sheet", "x.png")
+    assert (pictures / "x.png").exists()
+    assert not (pictures / "data.png").exists()
+
+
+def test_a_limit_says_how_many_were_looked_at(data):
+    assert "Test set: 6 images, of which 2 were looked at" in data("--limit", "2")[1]
+
+
+def test_files_that_cannot_be_read_are_all_told_and_end_in_exit_code_3(data, pictures):
+    for place in ("train/up/x.png", "train/down/y.png", "test/up/z.png"):
+        (pictures / place).write_bytes(b"")
+    code, said = data()
+    assert code == 3
+    assert "Training set: 2 cannot be used" in said
+    assert all(f"{name}: cannot read this image: the file is empty" in said for name in ("x.png", "y.png", "z.png"))
+
+
+def test_what_is_in_both_sets_is_a_warning(data, pictures):
+    shutil.copy(pictures / "train/up/up_0.png", pictures / "test/up/z.png")
+    code, said = data()
+    assert code == 0
+    assert "Warning: 1 of the training samples are in the test set too" in said
+    assert "./train/up/up_0.png = ./test/up/z.png" in said
+
+
+def test_what_is_there_twice_is_a_warning(data, pictures):
+    shutil.copy(pictures / "train/up/up_0.png", pictures / "train/up/z.png")
+    assert "the training set holds the same more than once:\n  ./train/up/up_0.png = ./train/up/z.png" in data()[1]
+
+
+def test_a_class_without_samples_is_a_warning(data, pictures):
+    shutil.rmtree(pictures / "test/down")
+    assert "Warning: the test set has no sample of: down" in data()[1]
+
+
+def test_changes_on_the_command_line_count(data):
+    assert "12 x 12 x 3" in data("data.grayscale=false")[1]
+
+
+def test_a_set_that_cannot_be_opened_is_an_error(data, pictures):
+    shutil.rmtree(pictures / "test")
+    with pytest.raises(DataError, match=r"data\.test_input_path: `\./test/` does not exist"):
+        data()
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--limit", "0"], "--limit must be a positive integer, got 0"),
+        (["--sheet", "x.jpg"], r"--sheet must be a file that ends in \.png, got x\.jpg"),
+        (["other.json"], r"takes one configuration file, got config\.json, other\.json"),
+        (["data.bach_size=3"], "bach_size"),
+    ],
+)
+def test_a_wrong_command_line_is_told(data, words, fault):
+    with pytest.raises(ConfigError, match=fault):
+        data(*words)
