@@ -17,6 +17,7 @@ from rmldnn.config.check import trains
 from rmldnn.config.instantiate import instantiate
 from rmldnn.config.spec import Spec
 from rmldnn.data.loader import Loader
+from rmldnn.engine.checkpoint import fingerprint
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.loop import evaluate, fit
 from rmldnn.engine.ranks import Ranks
@@ -32,6 +33,9 @@ from rmldnn.tasks.supervised import Supervised
 from rmldnn.types import Count, Index, Path, Source
 
 log = logging.getLogger("rmldnn")
+
+_SHOWN = 100
+"""Samples that were left out, of which each is told."""
 
 
 def main(
@@ -142,12 +146,36 @@ def run(
         outputs += [predictions, checkpoints.saver(model)]
         if outfile is not None:
             outputs.append(Outfile(outfile, train=training, test="test" in loaders))
+    done = torch.zeros((), dtype=torch.int64, device=engine.device)
+    if engine.rank == 0 and "test" in loaders and (slices := loaders["test"].dataset.slices) is not None:
+        assembly = predictions.assembly(slices, "" if training else fingerprint(model))
+        if assembly is not None:
+            outputs.append(assembly)
+            done += assembly.resume_at
+    seen = int(engine.total(done))
     console.section("Dataset", dataset_rows(loaders, engine.world, predictions.rows))
 
     task, test, wanted = Supervised(loss, penalty=model.penalty), loaders.get("test"), bool(predictions.rows)
     if optimizer is None:
-        return evaluate(engine, task, model, loaders["test"], wanted), outputs
-    return fit(engine, task, model, optimizer, scheduler, loaders["train"], test, num_epochs, wanted), outputs
+        steps = evaluate(engine, task, model, loaders["test"], wanted, seen)
+    else:
+        steps = fit(engine, task, model, optimizer, scheduler, loaders["train"], test, num_epochs, wanted)
+    return _telling_what_was_skipped(steps, loaders, engine), outputs
+
+
+def _telling_what_was_skipped(steps: Iterator[Step], loaders: Mapping[str, Loader], engine: Engine) -> Iterator[Step]:
+    """The steps of a run; behind the last, the samples that `on_bad_sample` left out."""
+    yield from steps
+    for which, loader in loaders.items():
+        skipped = list(loader.skipped.values())
+        count = torch.tensor(len(skipped), device=engine.device)
+        total = int(engine.total(count)) if loader.skip_bad else 0
+        if total:
+            log.warning(f"{total} samples of the {which} set could not be read and were left out (`on_bad_sample`)")
+        for sample in skipped[:_SHOWN]:
+            log.warning(f"left out {sample.name}: {sample.cause}")
+        if total > min(len(skipped), _SHOWN):
+            log.warning(f"left out {total - min(len(skipped), _SHOWN)} more; `rmldnn data` lists all")
 
 
 def _draw(model: Network) -> None:
@@ -215,8 +243,8 @@ def _require_fit(model: Network, loader: Loader, section: str) -> None:
     """Refuses samples that the network cannot take, and classes that it has no outputs for."""
     if len(model.output_shapes) > 1:
         raise NetworkError(Problem(section, f"the network has {len(model.output_shapes)} outputs; a run takes one"))
-    sample = loader.sample()
-    model.check_input(sample.inputs.shape)
+    for sample in loader.samples():
+        model.check_input(sample.inputs.shape)
     classes, outputs = loader.dataset.classes, model.output_shapes[0][-1]
     if classes and outputs is not None and 1 < outputs < len(classes):
         names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")

@@ -125,7 +125,7 @@ class Arrays(Source):
     ) -> None:
         self.names = names
         self.channel_axis = channel_axis
-        self._side = side
+        self.side = side
         self._kept: Callable[[int, int], Stored] = lru_cache(maxsize=OPEN)(lambda _, index: self.open(index))
         self.example = self._first_readable()
         """The first sample that can be opened; it stands for all."""
@@ -179,9 +179,9 @@ class Arrays(Source):
         Nowhere in targets that lie on the inputs' grid: integers with as many axes as the inputs have in space, floats
         of the very extent that the inputs have there. First otherwise.
         """
-        if self._side.role == "target":
-            space, rank = axes_in_space(self._side.inputs), len(stored.shape)
-            if rank == space and (_whole(stored) or _same_extent(stored, self._side.inputs)):
+        if self.side.role == "target":
+            space, rank = axes_in_space(self.side.inputs), len(stored.shape)
+            if rank == space and (_whole(stored) or _same_extent(stored, self.side.inputs)):
                 return "none"
         return "first"
 

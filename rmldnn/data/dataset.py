@@ -153,6 +153,7 @@ def data(
         slicers,
         keep="memory" if preload else "disk" if cache else None,
         mask=target_is_mask,
+        skip_bad=on_bad_sample == "skip",
     )
     train = opening.open("train", input_path, target_path)
     test = opening.open("test", test_input_path, test_target_path, train)
@@ -171,6 +172,7 @@ class _Opening:
     slicers: Sequence[Slicer]
     keep: Literal["memory", "disk"] | None
     mask: bool
+    skip_bad: bool
 
     def open(self, which: Which, path: str | None, target: str | None, train: Dataset | None = None) -> Dataset | None:
         inputs = self.inputs(Side(which, "input", path))
@@ -184,15 +186,18 @@ class _Opening:
             targets = self.targets(Side(which, "target", target, inputs, training))
             if targets is None and which == "train":
                 raise ConfigError(Problem("data.target_path", "is missing; training needs the targets that lie there"))
-        if self.slicers:
-            inputs, targets = sliced(inputs, targets, self.slicers)
+        cut = sliced(inputs, targets, self.slicers) if self.slicers else None
+        if cut is not None:
+            inputs, targets = cut
+        mixing = list(enumerate(self.shared)) if which == "train" else []
         transforms = [*self.shared, *self.own_inputs, *self.own_targets]
         of_target = Part("target", mask=self.mask or (targets is not None and targets.meaning == "classes"))
         return Dataset(
             first or self._pipeline(inputs, of_input, which),
             self._pipeline(targets, of_target, which) if targets is not None else None,
             [(item.name, str(item)) for item in transforms if _acts(item, which)],
-            [(position, item) for position, item in enumerate(self.shared) if _mixes(item, which)],
+            [(position, item) for position, item in mixing if isinstance(item, MixTransform)],
+            cut[0] if cut else None,
         )
 
     def _pipeline(self, source: Source, part: Part, which: Which) -> Pipeline:
@@ -214,9 +219,9 @@ class _Opening:
         words = "training" if which == "train" else "test"
         if self.keep == "memory":
             _log.info(f"Pre-loading {words} {part.role} {source.noun}...")
-            return in_memory(pipeline)
+            return in_memory(pipeline, skip_bad=self.skip_bad)
         _log.info(f"Caching {words} {part.role} {source.noun}...")
-        return on_disk(pipeline, CACHE)
+        return on_disk(pipeline, CACHE, skip_bad=self.skip_bad)
 
 
 def _acts(transform: Transform, which: Which) -> bool:
@@ -224,7 +229,3 @@ def _acts(transform: Transform, which: Which) -> bool:
     if isinstance(transform, MixTransform):
         return which == "train"
     return which == "train" or isinstance(transform, BatchTransform) or not transform.training_only
-
-
-def _mixes(transform: Transform, which: Which) -> bool:
-    return which == "train" and isinstance(transform, MixTransform)

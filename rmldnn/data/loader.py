@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 
-from rmldnn.data.order import share, shuffled
+from rmldnn.data.order import merged, share, shuffled, shuffled_batches
 from rmldnn.data.pipeline import Shape
 from rmldnn.data.sets import Dataset, Gathered, Request
 from rmldnn.data.source import Indices
 from rmldnn.data.workers import Workers
+from rmldnn.errors import DataError
 from rmldnn.steps import Batch
 
 MAX_AUTOMATIC_WORKERS = 8
@@ -25,11 +26,24 @@ They are decoded in about the time that it takes to start two processes: measure
 """
 
 
+class Skipped(NamedTuple):
+    """A sample that was left out.
+
+    Args:
+        name: Its name.
+        cause: Why it could not be read.
+    """
+
+    name: str
+    cause: str
+
+
 class Loader:
     """The batches of one set, as one process of a run sees them.
 
     Which samples make up a batch, and in which order, depends on nothing but the set, the batch size, the seed and the
-    epoch. Every process takes a contiguous part of each batch, and goes through the same number of batches.
+    epoch. Every process takes a contiguous part of each batch, and goes through the same number of batches. Samples of
+    different groups (`Source.groups`) never share a batch.
 
     Args:
         dataset: The set.
@@ -39,6 +53,8 @@ class Loader:
         rank: Number of this process.
         world: Number of processes.
         num_workers: Worker processes that read ahead; 0 reads here.
+        device: Where batches are wanted; integers travel there as they are, and are scaled there.
+        skip_bad: Whether samples that cannot be read are left out, and noted in `skipped`.
     """
 
     def __init__(
@@ -61,18 +77,25 @@ class Loader:
         self.rank = rank
         self.world = world
         self.num_workers = num_workers
-        self._first: tuple[int, Sequence[Shape]] | None = None
-        self._workers = Workers(dataset, num_workers) if num_workers else None
+        self.device = device
+        self.skip_bad = skip_bad
+        self.skipped: dict[str, Skipped] = {}
+        """Samples that were left out by this process, by name."""
+        self._groups = list(dataset.inputs.source.groups) or [len(dataset)]
+        self._first: dict[int, tuple[int, Sequence[Shape]]] = {}
+        self._workers = Workers(dataset, num_workers, skip_bad=skip_bad) if num_workers else None
 
     def __len__(self) -> int:
         """Number of batches of an epoch, the same in all processes."""
-        return -(-len(self.dataset) // self.batch_size)
+        return sum(-(-count // self.batch_size) for count in self._groups)
+
+    def remaining(self, seen: int) -> int:
+        """Number of batches of an epoch of which so many samples were seen already."""
+        return len(self._batches(1, seen)[1])
 
     def order(self, epoch: int) -> Indices:
         """The samples of all processes in the order of an epoch (counted from 1)."""
-        if self.shuffle == "never":
-            return np.arange(len(self.dataset))
-        return shuffled(len(self.dataset), self.seed, epoch if self.shuffle == "epoch" else 0)
+        return self._batches(epoch)[0]
 
     def sample(self) -> Batch:
         """The first sample of the set, as a batch of one: what shapes to expect.
@@ -80,39 +103,101 @@ class Loader:
         Raises:
             DataError: It cannot be read.
         """
-        request = Request(np.zeros(1, np.int64), 1, 0, 1, self.seed, 1)
-        return self._batch(request, self.dataset.gather(request))
+        return self.samples()[0]
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch (counted from 1). An epoch may be left early, but not be entered twice at a time.
+    def samples(self) -> list[Batch]:
+        """The first sample of every group, each as a batch of one.
+
+        Raises:
+            DataError: One cannot be read.
+        """
+        starts = np.cumsum([0, *self._groups[:-1]])
+        return [self._one(int(start), int(start) + count) for start, count in zip(starts, self._groups, strict=True)]
+
+    def epoch(self, number: int, seen: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch. It may be left early, but not be entered twice at a time.
+
+        Args:
+            number: Counted from 1.
+            seen: Samples that the epoch has had already; it goes on behind them, on any number of processes.
 
         Raises:
             DataError: A sample cannot be read, samples do not fit together, or a worker process died.
         """
         gather = self._workers.gather if self._workers else self._gather
-        for request, gathered in gather(self._requests(number)):
+        for request, gathered in gather(self._requests(number, seen)):
             yield self._batch(request, gathered)
+
+    def _one(self, start: int, stop: int) -> Batch:
+        for index in range(start, stop):
+            request = Request(np.array([index]), 1, 0, 1, self.seed, 1)
+            try:
+                return self._batch(request, self.dataset.gather(request))
+            except DataError:
+                if not self.skip_bad or index == stop - 1:
+                    raise
+        raise AssertionError("a group is never empty")
 
     def _gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         for request in requests:
-            yield request, self.dataset.gather(request)
+            yield request, self.dataset.gather(request, self.skip_bad)
 
     def _batch(self, request: Request, gathered: Gathered) -> Batch:
-        """The batch, if its samples have the size of those read first: of the set's first sample, after `sample`."""
-        here = int(request.indices[0]), gathered.shapes
-        self._first = self._first or here
-        if here[1] != self._first[1]:
-            raise self.dataset.unequal(self._first, here)
-        return self.dataset.batch(request, gathered)
+        """The batch, if its samples have the shape of those read first: of the group's first sample, after `sample`."""
+        for place, cause in gathered.skipped:
+            name = self.dataset.names[int(request.indices[place])]
+            self.skipped[name] = Skipped(name, cause)
+        index = int(request.indices[0])
+        group = int(np.searchsorted(np.cumsum(self._groups), index, side="right"))
+        here = index, gathered.shapes
+        first = self._first.setdefault(group, here)
+        if here[1] != first[1]:
+            raise self.dataset.unequal(first, here)
+        return self.dataset.batch(request, gathered, self.device)
 
-    def _requests(self, epoch: int) -> Iterator[Request]:
-        order = self.order(epoch)
-        for start in range(0, len(order), self.batch_size):
-            size = min(self.batch_size, len(order) - start)
+    def _batches(self, epoch: int, seen: int = 0) -> tuple[Indices, list[tuple[int, int]]]:
+        """The order of an epoch, and first and last place (exclusive) of the batches that are left of it."""
+        if len(self._groups) == 1:
+            count, size = self._groups[0], self.batch_size
+            order = self._permuted(epoch)
+            return order, [(start, min(start + size, count)) for start in range(seen, count, size)]
+        parts = []
+        for group, (start, count) in enumerate(zip(np.cumsum([0, *self._groups]), self._groups, strict=False)):
+            order = start + (self._shuffled(count, epoch, group) if self.shuffle != "never" else np.arange(count))
+            parts += [order[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
+        if self.shuffle != "never":
+            parts = [parts[place] for place in shuffled_batches(len(parts), self.seed, self._drawn(epoch))]
+        ends = np.cumsum([len(part) for part in parts]).tolist()
+        starts = [0, *ends[:-1]]
+        left = [(max(start, seen), end) for start, end in zip(starts, ends, strict=True) if end > seen]
+        return np.concatenate(parts), left
+
+    def _permuted(self, epoch: int) -> Indices:
+        blocks = self.dataset.inputs.source.blocks
+        if self.shuffle == "never":
+            return np.arange(len(self.dataset))
+        if blocks:
+            return merged(blocks, self.seed, self._drawn(epoch))
+        return self._shuffled(len(self.dataset), epoch, 0)
+
+    def _shuffled(self, count: int, epoch: int, group: int) -> Indices:
+        return shuffled(count, self.seed, self._drawn(epoch), group)
+
+    def _drawn(self, epoch: int) -> int:
+        """The epoch for which the order is drawn."""
+        return epoch if self.shuffle == "epoch" else 0
+
+    def _requests(self, epoch: int, seen: int) -> Iterator[Request]:
+        order, batches = self._batches(epoch, seen)
+        mixed = bool(self.dataset.mixes)
+        for start, end in batches:
+            size = end - start
             mine = share(size, self.rank, self.world)
             first, count = start + mine.start, mine.stop - mine.start
             indices = order[first : first + count] if count else order[start : start + 1]
-            yield Request(indices, count, first, size, self.seed, epoch)
+            if mixed and count:  # the partner of the last one: the next of the batch, or its first
+                indices = np.append(indices, order[start + (mine.stop % size)])
+            yield Request(indices, count, first, size, self.seed, epoch, mixed)
 
 
 def automatic_workers(dataset: Dataset, local_world: int) -> int:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Shape: TypeAlias = tuple[int, ...]
 
+_PICTURE = 3
+"""Axes of a picture: height, width, channels."""
 _AXES_TO_MOVE = 3
 """Samples, at least one axis in space, channels: fewer axes leave a transform nothing to do."""
 
@@ -66,19 +68,23 @@ class Pipeline:
         """
         samples = self.read(indices, seed, epoch)
         if isinstance(samples, np.ndarray):
-            return samples
+            return self._finite(samples, indices)
         try:
             batch = np.array(samples)
         except ValueError:
             place = next(place for place, sample in enumerate(samples) if sample.shape != samples[0].shape)
             pairs = [(int(indices[at]), samples[at].shape) for at in (0, place)]
             raise self.unequal(*pairs) from None
-        if batch.dtype == np.uint16 and any(sample.dtype == np.uint8 for sample in samples):
-            return np.array([_widened(sample) for sample in samples])
-        return batch
+        if len({sample.dtype for sample in samples}) > 1:
+            kinds = {sample.dtype.kind for sample in samples}
+            if self.source.meaning == "pixels" and len(kinds) > 1:
+                raise self._mixed(samples, indices)
+            if batch.dtype == np.uint16:
+                return np.array([_widened(sample) for sample in samples])
+        return self._finite(batch, indices)
 
     def finish(self, gathered: Tensor) -> Tensor:
-        """What the network sees: float32 (n, C, *spatial), channels last in memory; class indices int64 (n, *spatial)."""
+        """What the network sees: float32 (n, C, *spatial), channels last in memory; classes int64 (n, *spatial)."""
         if self.source.meaning == "classes":
             return (gathered[..., 0] if gathered.ndim > 1 else gathered).long()
         channels = gathered.shape[-1]
@@ -95,26 +101,66 @@ class Pipeline:
         return _from_pixels(self.affine, bytes_per_channel)(gathered.movedim(-1, 1))
 
     def unequal(self, one: tuple[int, Shape], other: tuple[int, Shape]) -> DataError:
-        """The error that two images differ in size.
+        """The error that two samples differ in shape.
 
         Args:
-            one: Index and shape of the image that has the right size.
+            one: Index and shape of the sample that has the right shape.
             other: Index and shape of the one that has not.
         """
-        (index, (height, width, *_)), (other_index, (other_height, other_width, *_)) = one, other
+        (index, shape), (other_index, other_shape) = one, other
+        place, other_place = self.source.locate(index), self.source.locate(other_index)
+        same_rank = len(shape) == len(other_shape)
+        if same_rank and len(shape) > 1 and shape[:-1] == other_shape[:-1]:
+            return DataError(
+                f"samples of one set differ in their channels: {place} has {shape[-1]}, {other_place} has "
+                f"{other_shape[-1]}; give all of them as many"
+            )
+        if same_rank and self.source.meaning == "pixels" and len(shape) == _PICTURE:
+            (height, width, _), (other_height, other_width, _) = shape, other_shape
+            return DataError(
+                f"images of one set differ in size: {place} is {width} x {height}, {other_place} is {other_width} x "
+                f"{other_height} (width x height); bring them to one size with `transforms`: "
+                f'[{{"resize": [{width}, {height}]}}]'
+            )
         return DataError(
-            f"images of one set differ in size: {self.source.locate(index)} is {width} x {height}, "
-            f"{self.source.locate(other_index)} is {other_width} x {other_height} (width x height); bring them "
-            f'to one size with `transforms`: [{{"resize": [{width}, {height}]}}]'
+            f"samples of one set differ in shape: {place} is {_text(shape)}, {other_place} is {_text(other_shape)} "
+            "(channels last); cut them alike with `slicers`, or bring them to one shape with `transforms`"
+        )
+
+    def _finite(self, batch: NDArray[Any], indices: Indices) -> NDArray[Any]:
+        """Refuses what is not a number: a sum of finite numbers is finite, but for huge ones."""
+        if batch.dtype.kind == "f" and not np.isfinite(batch.sum()) and not np.isfinite(batch).all():
+            for index, sample in zip(indices.tolist(), batch, strict=True):
+                count = sample.size - int(np.isfinite(sample).sum())
+                if count:
+                    raise DataError(
+                        f"{self.source.locate(index)}: {count} of {sample.size} values are not a number or infinite; "
+                        "repair the file, for instance by putting a number in their place, or remove it"
+                    )
+        return batch
+
+    def _mixed(self, samples: Samples, indices: Indices) -> DataError:
+        place = next(at for at, sample in enumerate(samples) if sample.dtype.kind != samples[0].dtype.kind)
+        return DataError(
+            f"pictures of one set differ in the kind of their numbers: {self.source.locate(int(indices[0]))} holds "
+            f"{samples[0].dtype}, {self.source.locate(int(indices[place]))} holds {samples[place].dtype}; save all of "
+            "them as integers, or all as floats"
         )
 
     def _transformed(self, pixels: Pixels, index: int, seed: int, epoch: int) -> Pixels:
-        for position, step in self.steps:
-            if step.random:
-                pixels = step(pixels, self.part, sample_generator(seed, epoch, index, position))
-            else:
-                pixels = step(pixels, self.part)
+        try:
+            for position, step in self.steps:
+                if step.random:
+                    pixels = step(pixels, self.part, sample_generator(seed, epoch, index, position))
+                else:
+                    pixels = step(pixels, self.part)
+        except DataError as error:
+            raise DataError(f"{self.source.locate(index)}: {error}") from error
         return pixels
+
+
+def _text(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _widened(pixels: Pixels) -> Pixels:

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import one_hot
 
+from rmldnn.data.order import sample_generator
 from rmldnn.data.pipeline import Pipeline, Shape
+from rmldnn.data.slices import Sliced
 from rmldnn.data.source import Indices
-from rmldnn.errors import DataError
+from rmldnn.data.transform import MixTransform
+from rmldnn.errors import ConfigError, DataError, Problem
 from rmldnn.steps import Batch
 
 
@@ -27,6 +33,7 @@ class Request:
         size: Samples of the global batch.
         seed: Of the random transforms.
         epoch: Counted from 1.
+        mixed: Whether one more sample follows those to keep: the partner that is mixed into the last of them.
     """
 
     indices: Indices
@@ -35,18 +42,33 @@ class Request:
     size: int
     seed: int
     epoch: int
+    mixed: bool = False
+
+    @property
+    def reads(self) -> int:
+        """How many samples come out of `Dataset.gather`, if all can be read."""
+        return self.count + (self.mixed and self.count > 0)
 
 
 class Gathered(NamedTuple):
-    """Samples stacked as they were read, before the arithmetic."""
+    """Samples stacked as they were read, before the arithmetic.
+
+    Args:
+        inputs: Inputs.
+        targets: Targets, None if there are none.
+        kept: Places in the request of the samples that could be read, where some could not.
+        skipped: Place and cause of those that could not.
+    """
 
     inputs: NDArray[Any]
     targets: NDArray[Any] | None
+    kept: Sequence[int] | None = None
+    skipped: Sequence[tuple[int, str]] = ()
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The shape of an input, and that of a target if there are any."""
-        return tuple(samples.shape[1:] for samples in self if samples is not None)
+        return tuple(samples.shape[1:] for samples in (self.inputs, self.targets) if samples is not None)
 
 
 @dataclass(frozen=True)
@@ -57,12 +79,15 @@ class Dataset:
         inputs: Where inputs come from.
         targets: Where targets come from, None if there are none.
         transforms: Names and values of the transforms that act on this set, as the log shows them.
+        mixes: Transforms that blend samples with one another, each with its position.
+        slices: The slices that the inputs are, if they are some.
     """
 
     inputs: Pipeline
     targets: Pipeline | None = None
     transforms: Sequence[tuple[str, str]] = ()
-    mixes: Sequence[tuple[int, Any]] = ()
+    mixes: Sequence[tuple[int, MixTransform]] = ()
+    slices: Sliced | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,16 +112,50 @@ class Dataset:
         """Names of the classes in the order of their indices; empty if targets are no labels."""
         return list(getattr(self.targets.source, "classes", ())) if self.targets else []
 
-    def gather(self, request: Request) -> Gathered:
+    def gather(self, request: Request, skip_bad: bool = False) -> Gathered:
         """Reads what is wanted.
+
+        Args:
+            request: What is wanted.
+            skip_bad: Whether samples that cannot be read are left out.
 
         Raises:
             DataError: A sample cannot be read, or samples do not fit together.
         """
-        inputs = self.inputs.gather(request.indices, request.seed, request.epoch)[: request.count]
+        try:
+            return self._gathered(request.indices, request)
+        except DataError:
+            if not skip_bad:
+                raise
+        kept, skipped = [], []
+        for place in range(request.reads):
+            try:
+                self._gathered(request.indices[place : place + 1], request)
+                kept.append(place)
+            except DataError as error:
+                skipped.append((place, str(error)))
+        if kept:
+            inputs, targets, *_ = self._gathered(request.indices[kept], request)
+            return Gathered(inputs, targets, kept, skipped)
+        inputs, targets, *_ = self._any(request)
+        return Gathered(inputs[:0], targets if targets is None else targets[:0], kept, skipped)
+
+    def _gathered(self, indices: Indices, request: Request) -> Gathered:
+        inputs = self.inputs.gather(indices, request.seed, request.epoch)[: request.reads]
         if self.targets is None:
             return Gathered(inputs, None)
-        return Gathered(inputs, self.targets.gather(request.indices, request.seed, request.epoch)[: request.count])
+        return Gathered(inputs, self.targets.gather(indices, request.seed, request.epoch)[: request.reads])
+
+    def _any(self, request: Request) -> Gathered:
+        """One sample that can be read: it tells the shape of those that cannot."""
+        first: DataError | None = None
+        for index in range(len(self)):
+            try:
+                return self._gathered(np.array([index]), request)
+            except DataError as error:
+                first = first or error
+        assert first is not None  # noqa: S101 - no set is empty
+        raise first
 
     def unequal(self, one: tuple[int, Sequence[Shape]], other: tuple[int, Sequence[Shape]]) -> DataError:
         """The error that two samples differ in size; each is an index and `Gathered.shapes`."""
@@ -108,13 +167,66 @@ class Dataset:
             if shape != other_shape
         )
 
-    def batch(self, request: Request, gathered: Gathered) -> Batch:
-        """Makes of what was gathered what the network sees."""
-        names, (inputs, targets) = self.names, gathered
+    def batch(self, request: Request, gathered: Gathered, device: torch.device | None = None) -> Batch:
+        """Makes of what was gathered what the network sees.
+
+        Args:
+            request: What was wanted.
+            gathered: What came.
+            device: Where it is wanted; where it is by default.
+        """
+        inputs = self.inputs.finish(_moved(gathered.inputs, device))
+        targets = None
+        if self.targets is not None and gathered.targets is not None:
+            targets = self.targets.finish(_moved(gathered.targets, device))
+        places = range(request.reads) if gathered.kept is None else gathered.kept
+        kept = [place for place in places if place < request.count]
+        if request.mixed and kept:
+            whole = gathered.kept is None
+            generators = request.indices[kept].tolist()
+            inputs, targets = self._mixed(inputs, targets, generators, request, whole=whole)
+        names = self.names
         return Batch(
-            [names[index] for index in request.indices[: request.count].tolist()],
-            self.inputs.finish(torch.from_numpy(inputs)),
-            self.targets.finish(torch.from_numpy(targets)) if self.targets and targets is not None else None,
-            request.first,
-            request.size,
+            [names[index] for index in request.indices[kept].tolist()], inputs, targets, request.first, request.size
         )
+
+    def _mixed(
+        self, inputs: Tensor, targets: Tensor | None, indices: Sequence[int], request: Request, *, whole: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Blends each sample with the next; where some are missing, the first follows the last."""
+        count, extent = len(indices), inputs.shape[2:]
+        if targets is not None and targets.ndim == 1 and not targets.is_floating_point():
+            if not self.classes:
+                message = "mixes classes, but how many there are is not known; take targets of type `labels`"
+                raise ConfigError(Problem(f"data.transforms.{self.mixes[0][1].name}", message))
+            targets = one_hot(targets, len(self.classes)).float()
+        for position, mix in self.mixes:
+            generators = [
+                [sample_generator(request.seed, request.epoch, index, position) for index in indices] for _ in range(2)
+            ]
+            inputs = _blended(mix, inputs, count, generators[0], extent, whole=whole)
+            if targets is not None:
+                targets = _blended(mix, targets, count, generators[1], extent, whole=whole)
+        return inputs[:count], targets[:count] if targets is not None else None
+
+
+def _blended(
+    mix: MixTransform,
+    values: Tensor,
+    count: int,
+    generators: Sequence[np.random.Generator],
+    extent: Sequence[int],
+    *,
+    whole: bool,
+) -> Tensor:
+    own = values[:count]
+    partners = values[1 : count + 1] if whole else own.roll(-1, 0)
+    return mix.mix(own, partners, generators, extent)
+
+
+def _moved(array: NDArray[Any], device: torch.device | None) -> Tensor:
+    """A tensor on the device; from memory that the device reads by itself, where it is none of the CPU."""
+    tensor = torch.from_numpy(array)
+    if device is None or device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import pathlib
 import tempfile
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from rmldnn.component import component
@@ -121,3 +123,12 @@ class Saver:
 
     def close(self) -> None:
         """Has nothing to complete: each checkpoint is whole or absent."""
+
+
+def fingerprint(network: nn.Module) -> str:
+    """A text that differs between networks of other weights or another structure."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -25,8 +25,12 @@ class Loader(Protocol):
         """Number of global batches of an epoch, the same on every process."""
         ...
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """This process's shares of the batches of an epoch, in order; epochs count from 1."""
+    def remaining(self, seen: int) -> int:
+        """Number of global batches of an epoch of which so many samples were seen already."""
+        ...
+
+    def epoch(self, number: int, seen: int = 0) -> Iterator[Batch]:
+        """This process's shares of the batches of an epoch behind the samples seen, in order; epochs count from 1."""
         ...
 
 
@@ -76,7 +80,7 @@ def fit(
 
 
 def evaluate(
-    engine: Engine, task: Task, network: nn.Module, test: Loader, want_predictions: bool = False
+    engine: Engine, task: Task, network: nn.Module, test: Loader, want_predictions: bool = False, seen: int = 0
 ) -> Iterator[Step]:
     """Evaluates a network once, as epoch 1 of 1; steps have no loss and no accuracy where there are no targets.
 
@@ -86,11 +90,12 @@ def evaluate(
         network: The network.
         test: Test data.
         want_predictions: Let the steps carry the network's outputs on rank 0.
+        seen: Samples that an earlier run, which was killed, has done; loss and accuracy are those of the others.
 
     Yields:
         The evaluation steps and their end.
     """
-    yield from _evaluate(engine, task, engine.prepare(network), test, 1, 1, want_predictions)
+    yield from _evaluate(engine, task, engine.prepare(network), test, 1, 1, want_predictions, seen)
 
 
 def _train(
@@ -123,7 +128,14 @@ def _train(
 
 
 def _evaluate(
-    engine: Engine, task: Task, network: nn.Module, loader: Loader, epoch: int, num_epochs: int, want_predictions: bool
+    engine: Engine,
+    task: Task,
+    network: nn.Module,
+    loader: Loader,
+    epoch: int,
+    num_epochs: int,
+    want_predictions: bool,
+    seen: int = 0,
 ) -> Iterator[Step]:
     network.eval()
     start = perf_counter()
@@ -133,7 +145,8 @@ def _evaluate(
     loss: Tensor | None = None
     accuracy: Tensor | None = None
     num_batches = len(loader)
-    for number, batch in enumerate(loader.epoch(epoch), start=1):
+    done = num_batches - loader.remaining(seen) if seen else 0
+    for number, batch in enumerate(loader.epoch(epoch, seen), start=done + 1):
         with torch.inference_mode():  # left before each yield: it would hold for the consumer's code too
             batch = _placed(batch, engine.device)
             loss, output = task.forward(network, batch, engine.total)

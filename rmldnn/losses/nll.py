@@ -39,7 +39,8 @@ def nll(
             loss 0.
 
     Raises:
-        ConfigError: Target and output do not fit, `ignore_index` meets probabilities, or `weight` has another length than there are classes, or only zeros.
+        ConfigError: Target and output do not fit, `ignore_index` meets probabilities, or `weight` has
+            another length than there are classes, or only zeros.
     """
     classes = output.shape[1]
     if target.is_floating_point() and target.shape == output.shape and classes > 1:

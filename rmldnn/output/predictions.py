@@ -36,10 +36,10 @@ def predictions(
         hdf5_outfile: HDF5 file in which the predictions of slices are put together, one dataset for each slicer; after
             the last epoch. A run that was killed goes on where it was.
         hdf5_precision: `single` stores 32-bit floats; `half` 16-bit ones, in half the space and to three digits.
-        blend: What becomes of places that several slices cover: their mean (`uniform`), or a mean in which the middle of
-            a slice weighs more than its rim (`gaussian`).
-        channels: Where the axis of the channels is in the files; if absent, `first` in `output_<epoch>.h5` and `last` in
-            `hdf5_outfile`.
+        blend: What becomes of places that several slices cover: their mean (`uniform`), or a mean in which the middle
+            of a slice weighs more than its rim (`gaussian`).
+        channels: Where the axis of the channels is in the files; if absent, `first` in `output_<epoch>.h5` and `last`
+            in `hdf5_outfile`.
 
     Raises:
         ConfigError: A place cannot be made or written to.

@@ -62,13 +62,15 @@ def test_an_error_in_a_worker_reads_as_it_does_in_one_process(digits):
 
 def test_a_worker_that_dies_is_reported(digits):
     opened = data(functools.partial(dying, os.getpid()), None, test_input_path=str(digits / "testing"), num_workers=1)
-    with pytest.raises(DataError, match=r"died.*num_workers"):
+    with pytest.raises(DataError, match=r"died while it was reading one of these: .*testing/0/0\.png.*num_workers"):
         list(opened.loader("test").epoch(1))
 
 
 def dying(parent, side):
     """Opens pictures that kill the process reading them, if it is another one."""
     source = images(side)
+    if source is None:
+        return None
     take = source.take
 
     def take_and_die(indices):

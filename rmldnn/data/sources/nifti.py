@@ -83,7 +83,7 @@ class Nifti(Arrays):
     def _holds_classes(self, index: int) -> bool:
         """Whether floats are whole numbers, and few: programs for medical images write masks so."""
         stored = super().stored(index)
-        if meaning_of(stored, self._side, "none") == "classes":
+        if meaning_of(stored, self.side, "none") == "classes":
             return False
         found = np.unique(stored[...])
         return len(found) <= _FEW and bool((found >= 0).all() and (found == np.rint(found)).all())
