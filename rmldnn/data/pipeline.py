@@ -129,7 +129,11 @@ class Pipeline:
 
     def _finite(self, batch: NDArray[Any], indices: Indices) -> NDArray[Any]:
         """Refuses what is not a number: a sum of finite numbers is finite, but for huge ones."""
-        if batch.dtype.kind == "f" and not np.isfinite(batch.sum()) and not np.isfinite(batch).all():
+        if batch.dtype.kind != "f":
+            return batch
+        with np.errstate(over="ignore", invalid="ignore"):
+            plain = bool(np.isfinite(batch.sum()))
+        if not plain and not np.isfinite(batch).all():
             for index, sample in zip(indices.tolist(), batch, strict=True):
                 count = sample.size - int(np.isfinite(sample).sum())
                 if count:

@@ -200,28 +200,24 @@ class Dataset:
                 message = "mixes classes, but how many there are is not known; take targets of type `labels`"
                 raise ConfigError(Problem(f"data.transforms.{self.mixes[0][1].name}", message))
             targets = one_hot(targets, len(self.classes)).float()
+        inputs, partners = _with_partners(inputs, count, whole=whole)
+        if targets is not None:
+            targets, their_partners = _with_partners(targets, count, whole=whole)
         for position, mix in self.mixes:
-            generators = [
-                [sample_generator(request.seed, request.epoch, index, position) for index in indices] for _ in range(2)
-            ]
-            inputs = _blended(mix, inputs, count, generators[0], extent, whole=whole)
+
+            def draws(position: int = position) -> list[np.random.Generator]:
+                return [sample_generator(request.seed, request.epoch, index, position) for index in indices]
+
+            inputs = mix.mix(inputs, partners, draws(), extent)
             if targets is not None:
-                targets = _blended(mix, targets, count, generators[1], extent, whole=whole)
-        return inputs[:count], targets[:count] if targets is not None else None
+                targets = mix.mix(targets, their_partners, draws(), extent)
+        return inputs, targets
 
 
-def _blended(
-    mix: MixTransform,
-    values: Tensor,
-    count: int,
-    generators: Sequence[np.random.Generator],
-    extent: Sequence[int],
-    *,
-    whole: bool,
-) -> Tensor:
+def _with_partners(values: Tensor, count: int, *, whole: bool) -> tuple[Tensor, Tensor]:
+    """The samples of this process, and for each the one that is mixed in."""
     own = values[:count]
-    partners = values[1 : count + 1] if whole else own.roll(-1, 0)
-    return mix.mix(own, partners, generators, extent)
+    return own, values[1 : count + 1] if whole else own.roll(-1, 0)
 
 
 def _moved(array: NDArray[Any], device: torch.device | None) -> Tensor:

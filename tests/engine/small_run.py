@@ -15,8 +15,11 @@ class Slices:
     def __len__(self):
         return -(-len(self.inputs) // self.batch_size)
 
-    def epoch(self, number):
-        for start in range(0, len(self.inputs), self.batch_size):
+    def remaining(self, seen):
+        return -(-(len(self.inputs) - seen) // self.batch_size)
+
+    def epoch(self, number, seen=0):
+        for start in range(seen, len(self.inputs), self.batch_size):
             size = min(self.batch_size, len(self.inputs) - start)
             share = -(-size // self.world)
             low, high = (start + min(size, share * rank) for rank in (self.rank, self.rank + 1))

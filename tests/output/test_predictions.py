@@ -161,8 +161,9 @@ def test_a_folder_that_cannot_be_made_is_a_fault_of_the_configuration(tmp_path, 
         predictions(test_output_path=str(tmp_path / place))
 
 
-def test_users_write_two_keys():
-    assert list(form(predictions).parameters) == ["test_output_path", "hdf5_precision"]
+def test_users_write_these_keys():
+    keys = ["test_output_path", "hdf5_outfile", "hdf5_precision", "blend", "channels"]
+    assert list(form(predictions).parameters) == keys
 
 
 @pytest.mark.parametrize("size", [0, 50, 3000, 6000])
