@@ -16,7 +16,7 @@ from rmldnn.errors import ConfigError
 from tests.test_parallel import mpirun, needs_mpirun
 
 ROOT = Path(__file__).parent.parent
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/networks.md")}
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/data.md", "docs/networks.md")}
 FENCED = {name: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for name, text in PAGES.items()}
 LINES = [
     line.split("#")[0].strip()
@@ -31,7 +31,7 @@ CONFIGS = [block for blocks in FENCED.values() for kind, block in blocks if kind
 
 def test_the_readme_has_commands_and_configurations():
     assert len(COMMANDS) >= 12
-    assert len(CONFIGS) == 4
+    assert len(CONFIGS) == 6
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_command_runs(command, pictures, config, rmldnn, export):
     assert result.code == 0, result.err
 
 
-@pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict", "import", "family"])
+@pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict", "transforms", "slicers", "import", "family"])
 def test_configuration_is_right(text):
     document = read_text(text, "README.json")
     assert list(check(document.value["neural_network"])) == []

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("rmldnn")
 
-_EVERY = 5.0
+_EVERY = 2.0
 """Seconds between two notes of how far the work is."""
 
 
@@ -142,17 +142,20 @@ class Assembly:
         )
         array = array.reshape(*made.padded, array.shape[-1])[inner]
         place = self.slices.cuts.index(cut)
-        volume = volumes[place]
-        if made.disjoint:
-            volume[window] = array
-        else:
-            floor = self._floor[1] if self._floor is not None and self._floor[0] == place else 0
-            skip = max(0, floor - window[0].start)  # these rows are final
-            share, first = self._blendings[place].share(number)
-            here = volume[(slice(window[0].start + skip, window[0].stop), *window[1:])]
-            mean = here + (array[skip:] - here) * share[skip:, ..., None]
-            np.copyto(here, np.where(first[skip:, ..., None], array[skip:], mean))
-        volumes.touched(array.nbytes)
+        floor = self._floor[1] if self._floor is not None and self._floor[0] == place else 0
+        start, stop = window[0].start, window[0].stop
+        share, first = (None, None) if made.disjoint else self._blendings[place].share(number)
+        rows = volumes.rows(place)
+        for low in range(max(start, floor), stop, rows):  # rows above the floor are final
+            part = slice(low - start, min(low + rows, stop) - start)
+            here = volumes[place][(slice(low, start + part.stop), *window[1:])]
+            new = array[part]
+            if share is not None and first is not None:
+                mean = here + (new - here) * share[part, ..., None]
+                new = np.where(first[part, ..., None], new, mean)
+            here[...] = new
+            del here
+            volumes.relieve()
 
     def _opened(self, num_channels: int) -> Volumes:
         if self._volumes is None:

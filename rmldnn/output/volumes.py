@@ -15,7 +15,7 @@ from h5py import h5d, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 _RESIDENT = 64 * 2**20
-"""Bytes written after which the pages are given back: they stay in the file, and do not fill the memory."""
+"""Bytes of a dataset that are in memory at a time, pages between those that are written included."""
 _BLOCK = 16 * 2**20
 """Bytes converted at a time."""
 
@@ -58,19 +58,20 @@ class Volumes:
         self._arrays = [
             np.ndarray(shape, dtype, self._map, offset or 0) for shape, offset in zip(stored, offsets, strict=True)
         ]
-        self._written = 0
 
     def __getitem__(self, place: int) -> NDArray[Any]:
         """The array of a dataset, channels last; writing to it writes the file."""
         array = self._arrays[place]
         return array if self._channels == "last" else np.moveaxis(array, 0, -1)
 
-    def touched(self, size: int) -> None:
-        """Tells that so many bytes were written, so that memory is given back in time."""
-        self._written += size
-        if self._written > _RESIDENT:
-            self._map.madvise(mmap.MADV_DONTNEED)
-            self._written = 0
+    def rows(self, place: int) -> int:
+        """How many rows along the first axis of a dataset may be in memory at a time."""
+        array = self[place]
+        return max(1, _RESIDENT // max(1, array.nbytes // max(1, len(array))))
+
+    def relieve(self) -> None:
+        """Gives memory back: what was written stays in the file, which the system brings to the disk in its time."""
+        self._map.madvise(mmap.MADV_DONTNEED)
 
     def flush(self) -> None:
         """Brings everything to the disk."""
@@ -93,8 +94,8 @@ class Volumes:
                 source, target = wide.reshape(-1), half.reshape(-1)
                 for start in range(0, source.size, _BLOCK):
                     target[start : start + _BLOCK] = source[start : start + _BLOCK]
-                    other.touched(_BLOCK * 2)
-                    self.touched(_BLOCK * 4)
+                    other.relieve()
+                    self.relieve()
             other.flush()
             del source, target, half, wide
             other.close()

@@ -1,7 +1,7 @@
 """Every sample once in an epoch, whatever the groups, blocks, processes, workers and batch sizes."""
 
 from collections import Counter
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_blocks_are_read_from_beginning_to_end():
     blocks = [100, 3, BLOCK + 10, 50]
     order = merged(blocks, seed=1, epoch=1)
     starts = [0, 100, 103, 103 + BLOCK, 113 + BLOCK, 163 + BLOCK]
-    for low, high in zip(starts, starts[1:], strict=False):
+    for low, high in pairwise(starts):
         block = order[(order >= low) & (order < high)]
         assert block.tolist() == list(range(low, high))
 
