@@ -6,7 +6,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from rmldnn.component import component
-from rmldnn.losses.reduction import alone, mean
+from rmldnn.losses.reduction import alone, mean, wide
 from rmldnn.losses.target import dense
 from rmldnn.types import Total
 
@@ -24,4 +24,5 @@ def mse(output: Tensor, target: Tensor, total: Total = alone) -> Tensor:
     Raises:
         ConfigError: Target and output do not fit.
     """
+    output = wide(output)
     return mean(F.mse_loss, output, dense(output, target, "MSE"), total)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
 import torch
@@ -10,10 +9,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from rmldnn.component import component
-from rmldnn.errors import ConfigError, Problem
 from rmldnn.losses.reduction import alone, ratio
-from rmldnn.losses.target import check_range, class_indices, out_of_range
-from rmldnn.types import NonNegative, Total
+from rmldnn.losses.source import log_probabilities
+from rmldnn.losses.target import check_range, class_indices, is_dense, no_class_to_ignore, out_of_range
+from rmldnn.losses.weights import by_channel, class_weights, masses
+from rmldnn.types import NonNegative, Source, Total
 
 
 @component("NLL", title="NLL (Negative Log-Likelihood)")
@@ -24,11 +24,12 @@ def nll(
     *,
     weight: list[NonNegative] | None = None,
     ignore_index: int | None = None,
+    source: Source | None = None,
 ) -> Tensor:
     """The weighted mean of minus the log-probability that the network gives to the right class.
 
     Args:
-        output: Log-probabilities, shape (n, classes, *spatial); the network ends in `log_softmax`.
+        output: Network output, shape (n, classes, *spatial).
         target: Class indices, shape (n, *spatial) or (n, 1, *spatial); or floats of the output's shape for several
             classes: their probabilities, as `mixup` and `cutmix` make them. The loss is then the mean of
             -sum(probability * weight * log-probability) over samples and places, whose weights do not divide it: the
@@ -37,67 +38,54 @@ def nll(
         weight: One weight for each class, not all of them 0; all alike if absent.
         ignore_index: Class index that counts for nothing. A batch of nothing but that and classes of weight 0 has the
             loss 0.
+        source: Activation that the network ends in, the network's own if absent: `log_softmax` gives what the loss
+            needs; of probabilities (`softmax`) the logarithm is taken, of scores (`linear`, `none`) the log-softmax.
 
     Raises:
-        ConfigError: Target and output do not fit, `ignore_index` meets probabilities, or `weight` has
-            another length than there are classes, or only zeros.
+        ConfigError: Target and output do not fit, `ignore_index` meets probabilities, `source` is `sigmoid`, or
+            `weight` has another length than there are classes, or only zeros.
     """
+    logarithms = log_probabilities(output, source or "log_softmax", "NLL")
+    return likelihood(logarithms, target, total, "NLL", weight, ignore_index)
+
+
+def likelihood(
+    output: Tensor,
+    target: Tensor,
+    total: Total,
+    loss: str,
+    weight: list[float] | None = None,
+    ignore_index: int | None = None,
+) -> Tensor:
+    """The loss from log-probabilities, float32 or wider; `loss` is its name in messages, the rest as in `nll`."""
     classes = output.shape[1]
-    if target.is_floating_point() and target.shape == output.shape and classes > 1:
+    if is_dense(output, target):
         if ignore_index is not None:
-            raise ConfigError(Problem("loss.ignore_index", _IGNORED))
-        return _of_probabilities(output, target, total, weight)
-    target = class_indices(output, target, "NLL")
+            raise no_class_to_ignore()
+        return of_probabilities(output, target, total, weight)
+    target = class_indices(output, target, loss)
     if output.is_cuda and not target.is_cuda:
-        check_range(target, classes, "NLL", ignore_index)
+        check_range(target, classes, loss, ignore_index)
         target = target.to(output.device, non_blocking=True)
-    weights = None if weight is None else _weights(tuple(weight), classes, output.dtype, output.device)
+    weights = None if weight is None else class_weights(weight, output)
     ignored = -100 if ignore_index is None else ignore_index
     certain = ignore_index is None and (weight is None or min(weight) >= torch.finfo(output.dtype).tiny)
-    fused = total is alone and certain  # torch's own mean is nan where nothing counts
+    fused = total is alone and certain and target.numel()  # torch's own mean is nan where nothing counts
     try:
-        loss = F.nll_loss(output, target, weights, ignore_index=ignored, reduction="mean" if fused else "sum")
+        value = F.nll_loss(output, target, weights, ignore_index=ignored, reduction="mean" if fused else "sum")
     except IndexError as error:  # torch's kernel looks at every index anyway, so the check costs nothing
         index = re.search(r"-?\d+", str(error))
-        raise out_of_range(int(index.group()) if index else -1, classes, "NLL") from None
+        raise out_of_range(int(index.group()) if index else -1, classes, loss) from None
     if fused:
-        return loss
-    if weights is None and ignore_index is None:
-        return ratio(loss, target.numel(), total)
-    counted = target != ignored
-    mass = counted.to(output.dtype) if weights is None else weights[target.where(counted, 0)] * counted
-    sums = total(torch.stack([loss, mass.sum()]))
-    return sums[0] / sums[1].where(sums[1] > 0, 1)  # type: ignore[no-any-return]
+        return value
+    if weight is None and ignore_index is None:
+        return ratio(value, target.numel(), total)
+    return ratio(value, masses(output, target, weight, ignore_index).sum(), total)
 
 
-_IGNORED = (
-    "has no meaning where targets are probabilities of classes, as `mixup` and `cutmix` make them of labels; remove "
-    "it, or give that class the weight 0 by `loss.weight`"
-)
-
-
-def _of_probabilities(output: Tensor, target: Tensor, total: Total, weight: list[NonNegative] | None) -> Tensor:
-    classes = output.shape[1]
+def of_probabilities(output: Tensor, target: Tensor, total: Total, weight: list[float] | None) -> Tensor:
+    """The loss for probabilities of classes in place of one that is right; arguments as in `likelihood`."""
     if weight is not None:
-        weights = _weights(tuple(weight), classes, output.dtype, output.device)
-        output = output * weights.view(-1, *[1] * (output.ndim - 2))
+        output = output * by_channel(class_weights(weight, output), output)
     loss = -(output * target.to(output, non_blocking=True)).sum()
-    return ratio(loss, target.numel() / classes, total)
-
-
-@functools.lru_cache(maxsize=8)
-def _weights(weight: tuple[float, ...], classes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The weights on the device, moved there once and not at every step."""
-    if len(weight) != classes:
-        raise ConfigError(
-            Problem(
-                "loss.weight",
-                f"has {len(weight)} number{'s' if len(weight) != 1 else ''}, but the network has {classes} outputs; "
-                "give one weight for each class",
-            )
-        )
-    with torch.inference_mode(False):  # the cache outlives the evaluation that may have filled it
-        weights = torch.tensor(weight, dtype=dtype)
-        if not weights.any():
-            raise ConfigError(Problem("loss.weight", "has only zeros; give a class that counts a weight above 0"))
-        return weights.to(device)
+    return ratio(loss, target.numel() / output.shape[1], total)

@@ -8,7 +8,6 @@ at them does not make the accelerator wait, and it is moved afterwards.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
 from torch import Tensor
 
 from rmldnn.errors import ConfigError, Problem
@@ -47,6 +46,14 @@ def class_indices(output: Tensor, target: Tensor, loss: str) -> Tensor:
             'blending them by `"target_is_mask": true`, or take a loss for continuous targets (MSE, BCE)'
         )
     return nearest.long()
+
+
+def indices_on_device(output: Tensor, target: Tensor, loss: str, ignore_index: int | None = None) -> Tensor:
+    """Class indices as by `class_indices`, checked where that costs no waiting, on the output's device."""
+    indices = class_indices(output, target, loss)
+    if not indices.is_cuda:
+        check_range(indices, output.shape[1], loss, ignore_index)
+    return indices.to(output.device, non_blocking=True)
 
 
 def check_range(target: Tensor, classes: int, loss: str, ignore_index: int | None = None) -> None:
@@ -101,11 +108,78 @@ def _one_hot(output: Tensor, target: Tensor, loss: str) -> Tensor:
     one_channel = target.ndim == output.ndim and target.shape[1] == 1
     if not one_channel and (target.ndim != output.ndim - 1 or target.is_floating_point()):
         raise mismatch(output, target, loss, "a target of the same shape")
-    classes = output.shape[1]
-    indices = class_indices(output, target, loss)
-    if not indices.is_cuda:
-        check_range(indices, classes, loss)
-    return F.one_hot(indices, classes).movedim(-1, 1)
+    return _members(output, indices_on_device(output, target, loss))
+
+
+def _members(output: Tensor, indices: Tensor) -> Tensor:
+    """Which class each place belongs to, bool of the output's shape: a quarter of the memory of floats."""
+    classes = torch.arange(output.shape[1], device=indices.device)
+    return indices.unsqueeze(1) == classes.view(-1, *[1] * (output.ndim - 2))
+
+
+def is_dense(output: Tensor, target: Tensor) -> bool:
+    """Whether a target of exclusive classes holds their probabilities, not indices."""
+    return target.is_floating_point() and target.shape == output.shape and output.shape[1] > 1
+
+
+def sets(output: Tensor, target: Tensor, loss: str, ignore_index: int | None = None) -> tuple[Tensor, Tensor | None]:
+    """A target as a set of places for each channel, and the places that count.
+
+    Args:
+        output: Network output, shape (n, channels, *spatial).
+        target: Class indices (n, *spatial) or (n, 1, *spatial), 0 and 1 for one channel; or of the output's shape: how
+            much each place belongs to each channel, from 0 to 1.
+        loss: Name of the loss, for messages.
+        ignore_index: Class index of places that count for nothing.
+
+    Returns:
+        How much each place belongs to each channel, shape of the output: bool for class indices of several channels,
+        else the output's type. And the places that count, bool (n, 1, *spatial); None if all do.
+
+    Raises:
+        ConfigError: The shapes do not fit, a class index has no output, a value is not from 0 to 1, or `ignore_index`
+            meets several channels without indices.
+    """
+    several = output.shape[1] > 1
+    if several and target.shape != output.shape:
+        if target.ndim != output.ndim - 1 and target.shape[1:2] != (1,):
+            raise mismatch(output, target, loss, "class indices, or a target of the same shape")
+        indices = indices_on_device(output, target, loss, ignore_index)
+        members = _members(output, indices)
+        if ignore_index is None:
+            return members, None
+        counted = (indices != ignore_index).unsqueeze(1)
+        return members & counted, counted
+    if ignore_index is None:
+        return dense(output, _shares(target, loss), loss), None
+    if several:
+        raise no_class_to_ignore()
+    counted = (target.round() if target.is_floating_point() else target) != ignore_index
+    members = dense(output, _shares(target.where(counted, 0), loss), loss)
+    return members, counted.view(members.shape).to(output.device, non_blocking=True)
+
+
+def _shares(target: Tensor, loss: str) -> Tensor:
+    if not target.is_cuda and target.numel():
+        low, high = target.aminmax()
+        if low < -_BESIDE or high > 1 + _BESIDE:
+            raise _wrong(
+                f"{loss} takes targets from 0 to 1 for a network of one output, and for targets of the output's shape, "
+                f"but the target holds {float(low if low < -_BESIDE else high):.4g}; scale it to that range, give the "
+                "network one output for each class, or name a value that means `no class` as `loss.ignore_index`"
+            )
+    return target
+
+
+def no_class_to_ignore() -> ConfigError:
+    """The error of `ignore_index` where targets hold no class indices."""
+    return ConfigError(
+        Problem(
+            "loss.ignore_index",
+            "has no meaning where targets are probabilities of classes, as `mixup` and `cutmix` make them of labels; "
+            "remove it, or give that class the weight 0 by `loss.weight`",
+        )
+    )
 
 
 def mismatch(output: Tensor, target: Tensor, loss: str, needed: str) -> ConfigError:

@@ -11,7 +11,8 @@ network output                              accuracy
 (n, channels, *spatial), dense target       Dice coefficient of each channel above one half, averaged likewise
 ==========================================  =====================================================================
 
-A class that is neither in a sample's target nor in its prediction has the Dice coefficient 1.
+A class that is neither in a sample's target nor in its prediction has the Dice coefficient 1. Where classes exclude
+each other, a dense target is taken for the index of its largest class.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from rmldnn.losses.combined import Combined
 
 
 class Metric(Protocol):
@@ -49,10 +52,12 @@ class Accuracy:
         ignore_index: Class index in targets that counts for nothing.
         threshold: Output above which a yes-or-no output means yes: 0.5 for probabilities, 0 for logits, log 0.5 for
             log-probabilities.
+        exclusive: Whether the channels of dense targets are classes that exclude each other.
     """
 
     ignore_index: int | None = None
     threshold: float = 0.5
+    exclusive: bool = False
 
     def sums(self, output: Tensor, target: Tensor) -> Tensor:
         """The sum of the accuracies of the samples, and their number; shape (2,), float64.
@@ -64,6 +69,8 @@ class Accuracy:
         target = target.to(output.device, non_blocking=True)
         channels = output.shape[1]
         if channels > 1 and target.shape == output.shape:
+            if self.exclusive:
+                return self.sums(output, target.float().argmax(1))
             return self._yes_or_no(output > self.threshold, target > 0.5)
         if target.ndim == output.ndim:
             target = target.squeeze(1)
@@ -107,15 +114,26 @@ def accuracy_for(loss: Callable[..., Any]) -> Accuracy | None:
     """The accuracy that goes with a loss; None for a regression, which has none.
 
     Args:
-        loss: A loss component, or a partial of one; its `ignore_index` and `source` hold for the accuracy too.
+        loss: A loss component, or a partial of one; its `ignore_index` and `source` hold for the accuracy too. Of a sum
+            of losses, the first that has an accuracy.
     """
+    if isinstance(loss, Combined):
+        return next(filter(None, (accuracy_for(term) for _, term in loss.terms)), None)
     settings = getattr(loss, "keywords", {})
     name = getattr(getattr(loss, "func", loss), "component_name", "")
-    if name not in ("NLL", "BCE"):
+    if name not in _OF_CLASSES and name not in _OF_ANSWERS:
         return None
-    return Accuracy(settings.get("ignore_index"), _THRESHOLDS.get(settings.get("source", ""), 0.5))
+    source = settings.get("source") or _SOURCES.get(name, "")
+    exclusive = name in _OF_CLASSES and source in _EXCLUSIVE
+    return Accuracy(settings.get("ignore_index"), _THRESHOLDS.get(source, 0.5), exclusive)
 
 
+_OF_CLASSES = ("NLL", "CrossEntropy", "Dice", "Jaccard", "Tversky", "Focal", "Lovasz")
+_OF_ANSWERS = ("BCE", "BCEWithLogits")
+_SOURCES = {"BCEWithLogits": "linear", "CrossEntropy": "linear"}
+"""What losses take for granted, where that is no probability."""
+_EXCLUSIVE = ("softmax", "log_softmax", "linear", "none")
+"""Sources of outputs of which these losses take one class to be right."""
 _THRESHOLDS = {"linear": 0.0, "none": 0.0, "log_softmax": math.log(0.5)}
 
 

@@ -10,18 +10,14 @@ def shares_of(loss, output, target, cuts):
     bounds = [0, *sorted(cuts), len(output)]
     leaves = [output[low:high].detach().requires_grad_() for low, high in pairwise(bounds)]
     targets = [target[low:high] for low, high in pairwise(bounds)]
-    sums = []
-
-    def record(mine):
-        sums.append(mine.detach())
-        return mine
-
-    for leaf, part in zip(leaves, targets, strict=True):
-        loss(leaf, part, record)
+    sums = [[] for _ in leaves]
+    for leaf, part, mine in zip(leaves, targets, sums, strict=True):
+        loss(leaf, part, lambda own, mine=mine: mine.append(own.detach()) or own)
+    everyone = [sum(parts) for parts in zip(*sums, strict=True)]  # of each call of `total`
     losses = []
-    for rank, (leaf, part) in enumerate(zip(leaves, targets, strict=True)):
-        others = sum((other for index, other in enumerate(sums) if index != rank), torch.zeros_like(sums[rank]))
-        value = loss(leaf, part, lambda mine, others=others: mine + others)
+    for leaf, part, mine in zip(leaves, targets, sums, strict=True):
+        others = iter([total - own for total, own in zip(everyone, mine, strict=True)])
+        value = loss(leaf, part, lambda own, others=others: own + next(others))
         value.backward()
         losses.append(value.item())
     return losses, torch.cat([leaf.grad for leaf in leaves])

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rmldnn.errors import ConfigError
-from rmldnn.losses.bce import bce
+from rmldnn.losses.bce import bce, bce_with_logits
 
 SOURCES = {
     None: lambda p: p,
@@ -75,3 +75,33 @@ def test_class_index_above_one_needs_more_than_one_output():
 def test_outputs_that_are_no_probabilities():
     with pytest.raises(ConfigError, match="end the network in a `sigmoid`"):
         bce(torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("pos_weight", [None, [3.0, 0.5]])
+@pytest.mark.parametrize("spatial", [(), (5,), (3, 4), (2, 2, 2)])
+def test_value_of_scores(spatial, pos_weight, source):
+    probability, target = sample(5, (2, *spatial))
+    p, t = probability.numpy(), target.numpy()
+    yes = np.ones(2) if pos_weight is None else np.array(pos_weight)
+    yes = yes.reshape(2, *[1] * len(spatial))
+    expected = -np.mean(yes * t * np.log(p) + (1 - t) * np.log(1 - p))
+    output = torch.logit(probability) if source is None else SOURCES[source](probability)
+    value = bce_with_logits(output, target, pos_weight=pos_weight, source=source).item()
+    assert value == pytest.approx(expected, rel=1e-9)
+
+
+def test_scores_of_one_output_with_class_indices():
+    output = torch.tensor([[2.0], [-1.0]])
+    expected = torch.nn.functional.softplus(torch.tensor([-2.0, -1.0])).mean()
+    assert bce_with_logits(output, torch.tensor([1, 0])).item() == pytest.approx(expected.item())
+
+
+def test_factor_of_wrong_length():
+    with pytest.raises(ConfigError, match=r"loss.pos_weight: has 1 number, but the network has 3 outputs"):
+        bce_with_logits(torch.zeros(2, 3), torch.zeros(2, 3), pos_weight=[1.0])
+
+
+def test_improbable_no_of_logarithms_keeps_its_digits():
+    output = torch.tensor([[-1e-9]])
+    assert bce(output, torch.tensor([[0.0]]), source="log_softmax").item() == pytest.approx(-np.log(1e-9), rel=1e-5)

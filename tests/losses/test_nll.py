@@ -1,3 +1,4 @@
+import math
 from functools import partial
 
 import numpy as np
@@ -182,3 +183,28 @@ def test_probabilities_have_no_class_to_ignore():
     output, _ = sample(4)
     with pytest.raises(ConfigError, match=r"loss.ignore_index: has no meaning .*loss.weight"):
         nll(output, probabilities(4), ignore_index=1)
+
+
+@pytest.mark.parametrize("keys", SETTINGS)
+@pytest.mark.parametrize(
+    ("source", "given"),
+    [("softmax", torch.exp), ("linear", lambda x: x + 7), ("none", lambda x: x - 7), ("log_softmax", lambda x: x)],
+)
+def test_source(source, given, keys):
+    output, target = sample(5, (3,))
+    expected = nll(output, target, **keys).item()
+    assert nll(given(output), target, source=source, **keys).item() == pytest.approx(expected, rel=1e-10)
+
+
+def test_probability_of_zero_is_cut_off_and_learns():
+    output = torch.tensor([[0.0, 1.0]], requires_grad=True)
+    loss = nll(output, torch.tensor([0]), source="softmax")
+    loss.backward()
+    assert loss.item() == pytest.approx(-math.log(1e-12), rel=1e-5)
+    assert output.grad[0, 0] < 0
+
+
+def test_outputs_of_a_sigmoid_are_no_classes():
+    output, target = sample(4)
+    with pytest.raises(ConfigError, match=r"loss.source: NLL takes classes.*end the network in a `softmax`"):
+        nll(output.exp(), target, source="sigmoid")

@@ -6,9 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmldnn.losses.bce import bce
+from rmldnn.losses.bce import bce, bce_with_logits
+from rmldnn.losses.combined import Combined
+from rmldnn.losses.cross_entropy import cross_entropy
+from rmldnn.losses.focal import focal
+from rmldnn.losses.lovasz import lovasz
 from rmldnn.losses.mse import mse
 from rmldnn.losses.nll import nll
+from rmldnn.losses.overlap import dice, jaccard, tversky
+from rmldnn.losses.robust import huber, l1, smooth_l1
+from rmldnn.losses.ssim import ssim
 from rmldnn.metrics.accuracy import Accuracy, accuracy_for
 
 
@@ -97,6 +104,15 @@ def test_log_probabilities_decide_like_probabilities():
     assert metric.value(metric.sums(probabilities.log(), target)).item() == accuracy(probabilities, target)
 
 
+@pytest.mark.parametrize("spatial", [(), (4,), (3, 2)])
+@pytest.mark.parametrize("source", [torch.softmax, torch.log_softmax, lambda scores, axis: scores])
+def test_dense_target_of_exclusive_classes_is_their_index(source, spatial):
+    scores, target = torch.randn(5, 3, *spatial), torch.randint(0, 3, (5, *spatial))
+    dense = torch.nn.functional.one_hot(target, 3).movedim(-1, 1)
+    for members in (dense, dense.bool(), dense.float()):
+        assert accuracy(source(scores, 1), members, exclusive=True) == accuracy(scores, target)
+
+
 @pytest.mark.parametrize(
     ("channels", "spatial", "dense"), [(3, (), False), (3, (4,), False), (1, (4,), True), (3, (4,), True)]
 )
@@ -120,8 +136,23 @@ def test_sums_of_parts_add_up(channels, spatial, dense, cut):
         (partial(bce, source="sigmoid"), Accuracy()),
         (partial(bce, source="linear"), Accuracy(threshold=0.0)),
         (partial(bce, source="log_softmax"), Accuracy(threshold=math.log(0.5))),
+        (bce_with_logits, Accuracy(threshold=0.0)),
+        (partial(bce_with_logits, source="sigmoid"), Accuracy()),
+        (cross_entropy, Accuracy(threshold=0.0, exclusive=True)),
+        (partial(dice, source=None), Accuracy()),
+        (partial(dice, source="sigmoid", ignore_index=255), Accuracy(ignore_index=255)),
+        (partial(jaccard, source="softmax"), Accuracy(exclusive=True)),
+        (partial(tversky, source="linear"), Accuracy(threshold=0.0, exclusive=True)),
+        (partial(focal, source="log_softmax"), Accuracy(threshold=math.log(0.5), exclusive=True)),
+        (lovasz, Accuracy()),
         (mse, None),
         (partial(mse), None),
+        (l1, None),
+        (smooth_l1, None),
+        (huber, None),
+        (partial(ssim, window=7), None),
+        (Combined([(0.5, mse), (1.0, partial(dice, source="sigmoid")), (1.0, nll)]), Accuracy()),
+        (Combined([(0.5, mse), (1.0, ssim)]), None),
     ],
 )
 def test_accuracy_goes_with_the_loss(loss, expected):
