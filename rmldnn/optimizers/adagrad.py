@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor
 
 from rmldnn.component import component
 from rmldnn.optimizers.fused import can_fuse
+from rmldnn.optimizers.groups import Parameters, groups
 from rmldnn.types import NonNegative, Positive
 
 
 @component("Adagrad")
 def adagrad(
-    parameters: Iterable[Tensor],
+    parameters: Parameters,
     *,
     learning_rate: Positive = 0.01,
     lr_decay: NonNegative = 0.0,
@@ -28,7 +26,7 @@ def adagrad(
         lr_decay: Rate at which the learning rate falls with the number of steps.
         weight_decay: Strength of the pull of all parameters to zero.
     """
-    parameters = list(parameters)
+    parameters = groups(parameters)
     return torch.optim.Adagrad(
         parameters, lr=learning_rate, lr_decay=lr_decay, weight_decay=weight_decay, fused=can_fuse(parameters, "cpu")
     )

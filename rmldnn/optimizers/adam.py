@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor
 
 from rmldnn.component import component
 from rmldnn.optimizers.fused import can_fuse
+from rmldnn.optimizers.groups import Parameters, groups
 from rmldnn.types import NonNegative, OpenFraction, Positive
 
 
 @component("Adam")
 def adam(
-    parameters: Iterable[Tensor],
+    parameters: Parameters,
     *,
     learning_rate: Positive = 0.01,
     beta1: OpenFraction = 0.9,
@@ -34,7 +32,7 @@ def adam(
         eps: Added to the gradient's averaged size, so that nothing is divided by zero.
         amsgrad: Divide by the largest averaged size so far (Reddi et al. 2018).
     """
-    parameters = list(parameters)
+    parameters = groups(parameters)
     return torch.optim.Adam(
         parameters,
         lr=learning_rate,
@@ -48,7 +46,7 @@ def adam(
 
 @component("AdamW")
 def adamw(
-    parameters: Iterable[Tensor],
+    parameters: Parameters,
     *,
     learning_rate: Positive = 0.01,
     beta1: OpenFraction = 0.9,
@@ -68,7 +66,7 @@ def adamw(
         eps: Added to the gradient's averaged size, so that nothing is divided by zero.
         amsgrad: Divide by the largest averaged size so far (Reddi et al. 2018).
     """
-    parameters = list(parameters)
+    parameters = groups(parameters)
     return torch.optim.AdamW(
         parameters,
         lr=learning_rate,

@@ -7,11 +7,10 @@ same order. RMSprop has no fused form and is faster as foreach.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from torch import Tensor
+from rmldnn.optimizers.groups import Group
 
 
-def can_fuse(parameters: Sequence[Tensor], *devices: str) -> bool:
+def can_fuse(groups: list[Group], *devices: str) -> bool:
     """Whether torch's fused kernels take all parameters: real floating point, on one of `devices`."""
-    return all(p.is_floating_point() and p.device.type in (devices or ("cpu", "cuda")) for p in parameters)
+    devices = devices or ("cpu", "cuda")
+    return all(p.is_floating_point() and p.device.type in devices for group in groups for p in group["params"])

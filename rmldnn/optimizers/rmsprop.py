@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor
 
 from rmldnn.component import component
+from rmldnn.optimizers.groups import Parameters, groups
 from rmldnn.types import NonNegative, OpenFraction, Positive
 
 
 @component("RMSProp")
 def rmsprop(
-    parameters: Iterable[Tensor],
+    parameters: Parameters,
     *,
     learning_rate: Positive = 0.01,
     alpha: OpenFraction = 0.99,
@@ -34,7 +32,7 @@ def rmsprop(
         centered: Divide by the gradient's standard deviation instead (Graves 2013).
     """
     return torch.optim.RMSprop(
-        parameters,
+        groups(parameters),
         lr=learning_rate,
         alpha=alpha,
         eps=eps,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor
 
 from rmldnn.component import component
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.optimizers.fused import can_fuse
+from rmldnn.optimizers.groups import Group, Parameters, groups
 from rmldnn.types import NonNegative, Positive
 
 
 @component("SGD")
 def sgd(
-    parameters: Iterable[Tensor],
+    parameters: Parameters,
     *,
     learning_rate: Positive = 0.01,
     momentum: NonNegative = 0.0,
@@ -36,14 +34,8 @@ def sgd(
     Raises:
         ConfigError: `nesterov` without momentum, or with dampening.
     """
-    if nesterov and (momentum == 0 or dampening != 0):
-        raise ConfigError(
-            Problem(
-                "optimizer.nesterov",
-                f"needs `momentum` greater than 0 and `dampening` 0, got {momentum:g} and {dampening:g}",
-            )
-        )
-    parameters = list(parameters)
+    parameters = groups(parameters)
+    require_momentum(parameters, nesterov=nesterov, momentum=momentum, dampening=dampening)
     return torch.optim.SGD(
         parameters,
         lr=learning_rate,
@@ -53,3 +45,22 @@ def sgd(
         nesterov=nesterov,
         fused=can_fuse(parameters),
     )
+
+
+def require_momentum(parameters: list[Group], *, nesterov: bool, momentum: float, dampening: float) -> None:
+    """Refuses groups that look ahead by a momentum that they do not have, as torch does.
+
+    Raises:
+        ConfigError: `nesterov` without momentum, or with dampening, for all parameters or those of one group.
+    """
+    defaults = {"nesterov": nesterov, "momentum": momentum, "dampening": dampening}
+    for group in [{}, *parameters]:
+        keys = defaults | group
+        if keys["nesterov"] and (keys["momentum"] == 0 or keys["dampening"] != 0):
+            raise ConfigError(
+                Problem(
+                    "optimizer.nesterov",
+                    "needs `momentum` greater than 0 and `dampening` 0, "
+                    f"got {keys['momentum']:g} and {keys['dampening']:g}",
+                )
+            )
