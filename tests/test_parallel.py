@@ -79,3 +79,21 @@ def test_a_half_set_environment_is_refused(pictures, config, rmldnn):
     assert result.code == 1
     assert "MASTER_ADDR" in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("launch", "processes"), [pytest.param(mpirun, 2, marks=needs_mpirun), pytest.param(mpirun, 4, marks=needs_mpirun)]
+)
+def test_processes_that_assemble_a_volume_write_the_bytes_of_one(tmp_path, monkeypatch, rmldnn, launch, processes):
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "block.npy", np.random.default_rng(0).normal(size=(20, 12, 12)).astype(np.float32))
+    convolution = {"name": "c", "filters": 2, "kernel_size": 3, "padding": "same"}
+    layers = [{"class_name": "Conv3D", "config": {**convolution, "batch_input_shape": [None, 8, 8, 8, 1]}}]
+    slicers = [{"name": "blended", "sizes": [8, 8, 8], "strides": [4, 4, 4]}, {"name": "tiled", "sizes": [8, 8, 8]}]
+    data = {"type": "numpy", "test_input_path": "block.npy", "test_batch_size": 4, "slicers": slicers}
+    (tmp_path / "config.json").write_text(json.dumps({"neural_network": {"layers": layers, "data": data}}))
+    alone = rmldnn("config.json", "data.hdf5_outfile=one.h5")
+    many = rmldnn("config.json", "data.hdf5_outfile=many.h5", launcher=launch(processes))
+    assert (alone.code, many.code) == (0, 0), alone.err + many.err
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "many.h5").read_bytes()
+    assert not list(tmp_path.glob(".*"))

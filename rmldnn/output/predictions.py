@@ -14,7 +14,7 @@ from rmldnn.types import Path
 
 if TYPE_CHECKING:
     from rmldnn.data.slices import Sliced
-    from rmldnn.output.assembly import Assembly
+    from rmldnn.output.assembly import Assembly, Crew
     from rmldnn.output.samples import SampleFile
 
 _FORMATS = {"single": "single (32-bit)", "half": "half (16-bit)"}
@@ -97,27 +97,40 @@ class Predictions:
         rows: list[Row] = [(label, place) for label, place in places if place is not None]
         return [*rows, ("Floating-point format", _FORMATS["half" if self._half else "single"])] if rows else []
 
-    def assembly(self, slices: Sliced, fingerprint: str) -> Assembly | None:
-        """What puts slices together, if the user wants that.
+    @property
+    def assembles(self) -> bool:
+        """Whether slices are put together."""
+        return self._outfile is not None
+
+    @property
+    def by_sample(self) -> bool:
+        """Whether the prediction of each sample is written."""
+        return self._folder is not None
+
+    def assembly(self, slices: Sliced, num_channels: int, crew: Crew | None = None, work: str = "") -> Assembly:
+        """What puts slices together.
 
         Args:
             slices: The samples that are predicted.
-            fingerprint: Of the network's weights: work that was begun with others is not continued.
+            num_channels: Of a prediction.
+            crew: The processes that share the work.
+            work: What predictions depend on: those that were begun with other work are not continued.
 
         Raises:
-            ConfigError: The file cannot be written.
+            RmldnnError: There is no room for the file.
         """
-        if self._outfile is None:
-            return None
         from rmldnn.output.assembly import Assembly  # h5py is for those who want it
 
+        assert self._outfile is not None  # noqa: S101 - `assembles`
         return Assembly(
             self._outfile,
             slices,
+            num_channels,
             half=self._half,
             blend=self._blend,
             channels=self._channels or "last",
-            fingerprint=fingerprint,
+            work=work,
+            crew=crew,
         )
 
     def consume(self, step: Step) -> None:
