@@ -12,14 +12,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import rmldnn
 from rmldnn.component import near_miss
-from rmldnn.errors import ConfigError, Problem, RmldnnError
-from rmldnn.verbs import VERBS, Parser
+from rmldnn.errors import ConfigError, Problem, RmldnnError, StoppedError
+from rmldnn.verbs import VERBS, Parser, configuration
 
 APPLICATIONS = {
     "dnn": "classification, segmentation, regression",
@@ -52,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", metavar="CONFIG [KEY=VALUE ...]", help="configuration file, then changes")
     parser.add_argument("--config", metavar="FILE", help="configuration file, as the original tool takes it")
     parser.add_argument("--app", metavar="NAME", default="dnn", help="application: dnn (the default)")
+    parser.add_argument("--resume", action="store_true", help="go on with the newest state of the run folder")
     parser.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     parser.add_argument(
         "--log",
@@ -74,14 +74,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         ConfigError: The command line cannot be understood.
     """
     options = _parser().parse_intermixed_args(arguments)
-    files = [word for word in options.words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
-    if options.config:
-        files.insert(0, options.config)
-    options.overrides = [word for word in options.words if word not in files]
-    if not files:
-        raise ConfigError("name a configuration file: rmldnn config.json; see rmldnn --help")
-    if len(files) > 1:
-        raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
+    options.file, options.overrides = configuration(options.words, options.config)
+    if options.resume:
+        options.overrides = [*options.overrides, "checkpoints.resume=auto"]
     if options.app not in APPLICATIONS:
         message = f"there is no application `{options.app}`{near_miss(options.app, APPLICATIONS)}"
         raise ConfigError(Problem("--app", message, "command line"))
@@ -90,7 +85,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             f"`{options.app}` ({APPLICATIONS[options.app]}) is not part of rmldnn {rmldnn.__version__}, only `dnn` is"
         )
         raise ConfigError(Problem("--app", message, "command line"))
-    options.file = files[0]
     return options
 
 
@@ -109,6 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `rmldnn ... | head` has read enough
         return 1
+    except StoppedError as error:
+        print(f"rmldnn: {error}", file=sys.stderr)
+        return error.exit_code
     except RmldnnError as error:
         _report(error, debug=debug)
         return error.exit_code

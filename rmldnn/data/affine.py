@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rmldnn.data import memory
+
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Affine:
         """
         import torch
 
-        result = values.to(torch.float32)
+        result = converted(values, torch.float32)
         if any(factor != 1 for factor in self.scale):
             result.mul_(self._operand(self.scale, result))
         if any(self.shift):
@@ -60,3 +62,14 @@ class Affine:
         if len(numbers) == 1:
             return numbers[0]
         return like.new_tensor(numbers).view(-1, *[1] * (like.ndim - 2))
+
+
+def converted(values: Tensor, kind: dtype) -> Tensor:
+    """The same numbers as another type, in the memory format and on the device of `values`; see `memory.empty`."""
+    import torch
+
+    if values.dtype == kind or values.device.type != "cpu":
+        return values.to(kind)
+    room = memory.empty((values.numel(),), torch.empty(0, dtype=kind).numpy().dtype)
+    strides = torch.empty_like(values, device="meta").stride()
+    return torch.from_numpy(room).as_strided(values.shape, strides).copy_(values)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import zlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data import memory
 from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
 from rmldnn.errors import DataError
 
@@ -70,8 +72,20 @@ class Checked:
         self._keeps = keeps
 
     def __getitem__(self, window: Any) -> NDArray[Any]:
-        try:
+        with self._told():
             found = self._array[window]
+        result: NDArray[Any] = np.asarray(found).astype(self.dtype, copy=isinstance(found, np.memmap))
+        return result
+
+    def read(self, window: Window, room: NDArray[Any]) -> None:
+        """Reads a window into an array of its shape; without a copy between, where a library can do that."""
+        room[...] = self[window]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tells faults of a library in our words."""
+        try:
+            yield
         except MemoryError:
             raise DataError(
                 f"{self._place}: has shape {self.shape}, which does not fit into memory; cut it by `slicers`"
@@ -80,8 +94,6 @@ class Checked:
             raise DataError(
                 f"{self._place}: cannot read this array: the file is damaged or cut short; repair or remove it"
             ) from None
-        result: NDArray[Any] = np.asarray(found).astype(self.dtype, copy=isinstance(found, np.memmap))
-        return result
 
 
 def real(dtype: np.dtype[Any], place: str) -> np.dtype[Any]:
@@ -140,6 +152,10 @@ class Arrays(Source):
         Raises:
             DataError: There is no array that could be read.
         """
+
+    def doubt(self, index: int) -> str:  # noqa: ARG002 - for those who inherit
+        """What may be wrong with an array that can be read; empty by default."""
+        return ""
 
     def stored(self, index: int) -> Stored:
         """A sample, opened: this costs little, and nothing the second time; each process opens its own.
@@ -241,7 +257,10 @@ def stacked(arrays: Sequence[NDArray[Any]], channels: ChannelAxis) -> Samples:
         return [channels_last(array, channels) for array in arrays]
     alone = len(arrays) == 1 and first.flags.owndata  # the caller may change what it gets
     dtype = np.float32 if first.dtype == np.float64 else first.dtype
-    return batch_last(first[None] if alone else np.stack(arrays, dtype=dtype, casting="same_kind"), channels)
+    if alone:
+        return batch_last(first[None], channels)
+    batch = memory.empty((len(arrays), *first.shape), dtype)
+    return batch_last(np.stack(arrays, out=batch, casting="same_kind"), channels)
 
 
 def batch_last(batch: NDArray[Any], channels: ChannelAxis) -> NDArray[Any]:
@@ -266,27 +285,40 @@ def size_of(files: Iterable[str], limit: int) -> int:
     return total
 
 
-def listed(files: Sequence[str], members: Callable[[str], Sequence[str]]) -> list[tuple[str, str]]:
+def listed(
+    files: Sequence[str], members: Callable[[str], Sequence[str]], *, skip_bad: bool = False
+) -> tuple[list[tuple[str, str]], dict[str, str]]:
     """Every file with every array that it holds.
 
     Args:
         files: What to open.
         members: Names of the arrays in one of them.
+        skip_bad: Whether a file that cannot be opened counts as one that holds what all others hold, if these agree.
+
+    Returns:
+        Files with their arrays, and what is wrong with those files that cannot be opened.
 
     Raises:
         DataError: Some files cannot be opened; tells of each.
     """
-    found: list[tuple[str, str]] = []
-    faults: list[str] = []
+    found: dict[str, Sequence[str]] = {}
+    faults: dict[str, str] = {}
     for file in files:
         try:
-            found += [(file, member) for member in members(file)]
+            found[file] = members(file)
         except DataError as error:
-            faults.append(str(error))
-    if faults:
-        more = [f"and {len(faults) - _FEW} more files"] if len(faults) > _FEW else []
-        raise DataError("\n".join([*faults[:_FEW], *more]))
-    return found
+            faults[file] = str(error)
+    kinds = {tuple(names) for names in found.values()}
+    if faults and not (skip_bad and len(kinds) == 1):
+        raise together(list(faults.values()))
+    held = next(iter(kinds)) if faults else ()
+    return [(file, name) for file in files for name in found.get(file, held)], faults
+
+
+def together(faults: Sequence[str]) -> DataError:
+    """One error that tells of several files."""
+    more = [f"and {len(faults) - _FEW} more files"] if len(faults) > _FEW else []
+    return DataError("\n".join([*faults[:_FEW], *more]))
 
 
 def _whole(stored: Stored) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data.memory import rows
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.preload import Kept, fixed_part, read_all
 from rmldnn.data.source import Indices, Samples, Source
@@ -47,7 +48,7 @@ class Cached(Kept):
         """Copies the samples at `indices` into one array, or lists them where shapes differ."""
         self.refuse(indices)
         if self._block is not None:
-            return self._block[indices]
+            return rows(self._block, indices)
         return [self._sample(index) for index in indices.tolist()]
 
     def _sample(self, index: int) -> NDArray[Any]:

@@ -175,7 +175,8 @@ class _Opening:
     skip_bad: bool
 
     def open(self, which: Which, path: str | None, target: str | None, train: Dataset | None = None) -> Dataset | None:
-        inputs = self.inputs(Side(which, "input", path))
+        skip_bad = self.skip_bad and not self.slicers  # which must know all extents
+        inputs = self.inputs(Side(which, "input", path, skip_bad=skip_bad))
         if inputs is None:
             return None
         of_input = Part("input", mask=inputs.meaning == "classes")
@@ -183,7 +184,7 @@ class _Opening:
         targets = None
         if self.targets is not None:
             training = train.targets.source if train and train.targets else None
-            targets = self.targets(Side(which, "target", target, inputs, training))
+            targets = self.targets(Side(which, "target", target, inputs, training, skip_bad))
             if targets is None and which == "train":
                 raise ConfigError(Problem("data.target_path", "is missing; training needs the targets that lie there"))
         cut = sliced(inputs, targets, self.slicers) if self.slicers else None

@@ -12,7 +12,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from rmldnn.data import headers, tiff
+from rmldnn.data import headers, png, tiff
+from rmldnn.data.discovery import denied
 from rmldnn.data.headers import Jpeg
 from rmldnn.errors import DataError
 
@@ -30,11 +31,15 @@ Bands: TypeAlias = Literal["auto", "all"] | Sequence[int]
 """Which bands of a picture are wanted: three colours or grey, all, or those of these numbers, from 1."""
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"
+"""The type of the last chunk and its sum of checks."""
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 """A marker among entropy-coded bytes, where FF 00 stands for FF and FF D0..D7 restart the decoder."""
 _GREY_OR_COLOURS = (1, 3)
 _LONGEST, _MOST = 2**20, 2**30
 """Pixels to a side and in all that OpenCV reads."""
+_SHOWN = 40
+"""Letters of a text in the place of a picture that a message shows."""
 _LUMINANCE = (0.114, 0.587, 0.299)
 """How much blue, green and red weigh in grey."""
 
@@ -43,7 +48,13 @@ cv2.utils.logging.setLogLevel(0)  # it would print what the errors of this modul
 
 
 def decode(
-    path: str, *, grayscale: bool, rgb: bool, max_pixels: int = MAX_PIXELS, bands: Bands = "auto"
+    path: str,
+    *,
+    grayscale: bool,
+    rgb: bool,
+    max_pixels: int = MAX_PIXELS,
+    bands: Bands = "auto",
+    into: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Reads one image file.
 
@@ -57,6 +68,7 @@ def decode(
         rgb: Red first instead of blue first.
         max_pixels: Larger pictures are refused without being decoded.
         bands: All bands of the file, or some of them, in the order of the file or of the list.
+        into: Room for the pixels, which is used where the file allows it.
 
     Returns:
         Pixels (H, W, C) or (pages, H, W, C): uint8 or uint16 as in the file, float32 for all other types of numbers.
@@ -70,12 +82,12 @@ def decode(
     if header and bands == "auto" and header.components in _GREY_OR_COLOURS:
         if header.height * header.width > max_pixels:
             refuse_large(path, data, max_pixels)
-        pixels = _jpeg(path, data, "GRAY" if grayscale else "RGB" if rgb else "BGR")
+        pixels = _jpeg(path, data, header, "GRAY" if grayscale else "RGB" if rgb else "BGR", into)
         if pixels is not None:
             return pixels if header.orientation == 1 else _upright(pixels, header)
     refuse_large(path, data, max_pixels)
-    pixels = _decoded(path, data, grayscale, bands)
-    if pixels is None or not is_whole(data):
+    pixels = _decoded(path, data, grayscale, bands) if is_whole(data) else None
+    if pixels is None:
         raise unreadable(path, data)
     if bands != "auto":
         return finite(path, _chosen(path, pixels, bands))
@@ -113,7 +125,7 @@ def contents(path: str) -> bytes:
         finally:
             os.close(file)
     except OSError as error:
-        raise DataError(f"{path}: cannot read this image: {error.strerror}") from error
+        raise DataError(f"{path}: cannot read this image: {denied(error)}") from error
 
 
 def refuse_large(path: str, data: bytes, max_pixels: int) -> None:
@@ -135,16 +147,24 @@ def unreadable(path: str, data: bytes) -> DataError:
     return DataError(f"{path}: cannot read this image: {_cause(data)}")
 
 
-def _jpeg(path: str, data: bytes, colours: str) -> NDArray[Any] | None:
+def _jpeg(path: str, data: bytes, header: Jpeg, colours: str, into: NDArray[Any] | None) -> NDArray[Any] | None:
     """Decodes a JPEG file of grey or colours; None for kinds of JPEG that only OpenCV may know."""
     try:
-        pixels: NDArray[Any] = simplejpeg.decode_jpeg(data, colours)
+        pixels: NDArray[Any] = simplejpeg.decode_jpeg(data, colours, buffer=fitting(into, header, colours))
     except ValueError as error:
         text = str(error)
         if text.startswith("Premature") or ("Corrupt" in text and "extraneous bytes" not in text):
             raise unreadable(path, data) from None
         return None
     return pixels
+
+
+def fitting(room: NDArray[Any] | None, header: Jpeg, colours: str) -> NDArray[Any] | None:
+    """The room that was given for the pixels of a JPEG file, if they are just as many; else None."""
+    shape = (header.height, header.width, 1 if colours == "GRAY" else 3)
+    if room is None or room.shape != shape or room.dtype != np.uint8 or header.orientation != 1:
+        return None
+    return room
 
 
 def _upright(pixels: NDArray[Any], header: Jpeg) -> NDArray[Any]:
@@ -291,10 +311,13 @@ def finite(path: str, pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def is_whole(data: bytes) -> bool:
-    """False for a JPEG file that ends before its end marker, which some versions of OpenCV fill up with grey.
+    """False for a JPEG or PNG file that ends before its end marker, which some versions of OpenCV fill up with grey.
 
-    Anything may follow the marker, such as a film clip, and thumbnails in front of the picture have one of their own.
+    Anything may follow the marker, such as a film clip, and thumbnails in front of a JPEG picture have one of their
+    own.
     """
+    if data.startswith(png.SIGNATURE):
+        return data.endswith(_PNG_END) or _PNG_END in data
     if data.endswith(_JPEG_END) or not data.startswith(_JPEG_START):
         return True
     at = len(_JPEG_START)
@@ -313,4 +336,12 @@ def _cause(data: bytes) -> str:
     extent = headers.extent(data)
     if extent and (max(extent[:2]) > _LONGEST or extent.height * extent.width > _MOST):
         return f"it has {extent}, and OpenCV reads up to {_LONGEST} to a side and {_MOST} in all; cut it into tiles"
-    return "the file is damaged, or of a format that OpenCV does not know; repair or remove it"
+    if text := _text(data):
+        return f"it is no picture, but a text that begins with `{text}`; fetch the picture, or remove the file"
+    return "the file is damaged, cut short, or of a format that OpenCV does not know; repair or remove it"
+
+
+def _text(data: bytes) -> str:
+    """The first line of a text; empty for what is none, or a picture in the form of a text (`P2`)."""
+    line = data[:_SHOWN].split(b"\n")[0].rstrip()
+    return line.decode() if line.isascii() and line.decode().isprintable() and not line.startswith(b"P") else ""

@@ -47,6 +47,15 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
     return path, names
 
 
+def denied(error: OSError) -> str:
+    """Why a file cannot be opened, and what to do about it."""
+    if isinstance(error, FileNotFoundError):
+        return "it is gone, or a link that leads nowhere; put the file back, or remove the link"
+    if isinstance(error, PermissionError):
+        return "you are not allowed to; allow it by `chmod +r`, or remove it"
+    return f"{(error.strerror or str(error)).lower()}; repair or remove it"
+
+
 def _below(root: str, key: str) -> Iterator[str]:
     """Paths of all files below `root`, relative to it; a link to a folder above itself is not entered again."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 
+from rmldnn.data import memory
+from rmldnn.data.memory import Pool
 from rmldnn.data.order import merged, share, shuffled, shuffled_batches
 from rmldnn.data.pipeline import Shape
 from rmldnn.data.sets import Dataset, Gathered, Request
@@ -24,6 +27,9 @@ SMALL_BYTES = 16 * 2**20
 They are decoded in about the time that it takes to start two processes: measured on two cores, 0.4 s at 40 MiB/s (for
 28 x 28 and 224 x 224 pixels alike) against 0.2 to 0.5 s, and 0.5 ms more for the way of every batch between processes.
 """
+_BLOCKS = 8
+"""Arrays that lie in memory which is used again: inputs and targets of this batch and of one before, as they were read
+and as the network sees them."""
 
 
 class Skipped(NamedTuple):
@@ -82,12 +88,26 @@ class Loader:
         self.skipped: dict[str, Skipped] = {}
         """Samples that were left out by this process, by name."""
         self._groups = list(dataset.inputs.source.groups) or [len(dataset)]
+        self._stretch = 0, len(dataset)
         self._first: dict[int, tuple[int, Sequence[Shape]]] = {}
+        self._memory = Pool(_BLOCKS)
         self._workers = Workers(dataset, num_workers, skip_bad=skip_bad) if num_workers else None
 
     def __len__(self) -> int:
         """Number of batches of an epoch, the same in all processes."""
-        return sum(-(-count // self.batch_size) for count in self._groups)
+        return len(self._batches(1)[1])
+
+    def alone(self, first: int, stop: int) -> Loader:
+        """What this process does by itself, where the processes share out an epoch and not its batches.
+
+        Args:
+            first: The place in the order where its part begins.
+            stop: The place behind its part.
+        """
+        part = copy(self)
+        part.rank, part.world, part.batch_size = 0, 1, -(-self.batch_size // self.world)
+        part._stretch = first, stop
+        return part
 
     def remaining(self, seen: int) -> int:
         """Number of batches of an epoch of which so many samples were seen already."""
@@ -124,9 +144,16 @@ class Loader:
         Raises:
             DataError: A sample cannot be read, samples do not fit together, or a worker process died.
         """
+        try:
+            for request, gathered in self.gathered(number, seen):
+                yield self._batch(request, gathered)
+        finally:
+            self._memory.clear()
+
+    def gathered(self, number: int, seen: int = 0) -> Iterator[tuple[Request, Gathered]]:
+        """What the batches of an epoch are made of, before it is moved to the device and scaled there; see `epoch`."""
         gather = self._workers.gather if self._workers else self._gather
-        for request, gathered in gather(self._requests(number, seen)):
-            yield self._batch(request, gathered)
+        return gather(self._requests(number, seen))
 
     def _one(self, start: int, stop: int) -> Batch:
         for index in range(start, stop):
@@ -140,7 +167,9 @@ class Loader:
 
     def _gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         for request in requests:
-            yield request, self.dataset.gather(request, self.skip_bad)
+            with memory.using(self._memory.empty):
+                gathered = self.dataset.gather(request, self.skip_bad)
+            yield request, gathered
 
     def _batch(self, request: Request, gathered: Gathered) -> Batch:
         """The batch, if its samples have the shape of those read first: of the group's first sample, after `sample`."""
@@ -153,14 +182,16 @@ class Loader:
         first = self._first.setdefault(group, here)
         if here[1] != first[1]:
             raise self.dataset.unequal(first, here)
-        return self.dataset.batch(request, gathered, self.device)
+        with memory.using(self._memory.empty):
+            return self.dataset.batch(request, gathered, self.device)
 
     def _batches(self, epoch: int, seen: int = 0) -> tuple[Indices, list[tuple[int, int]]]:
         """The order of an epoch, and first and last place (exclusive) of the batches that are left of it."""
+        seen, stop = max(seen, self._stretch[0]), self._stretch[1]
         if len(self._groups) == 1:
-            count, size = self._groups[0], self.batch_size
             order = self._permuted(epoch)
-            return order, [(start, min(start + size, count)) for start in range(seen, count, size)]
+            starts = range(seen, stop, self.batch_size)
+            return order, [(start, min(start + self.batch_size, stop)) for start in starts]
         parts = []
         for group, (start, count) in enumerate(zip(np.cumsum([0, *self._groups]), self._groups, strict=False)):
             order = start + (self._shuffled(count, epoch, group) if self.shuffle != "never" else np.arange(count))
@@ -168,8 +199,8 @@ class Loader:
         if self.shuffle != "never":
             parts = [parts[place] for place in shuffled_batches(len(parts), self.seed, self._drawn(epoch))]
         ends = np.cumsum([len(part) for part in parts]).tolist()
-        starts = [0, *ends[:-1]]
-        left = [(max(start, seen), end) for start, end in zip(starts, ends, strict=True) if end > seen]
+        bounds = zip([0, *ends[:-1]], ends, strict=True)
+        left = [(max(start, seen), min(end, stop)) for start, end in bounds if end > seen and start < stop]
         return np.concatenate(parts), left
 
     def _permuted(self, epoch: int) -> Indices:

@@ -12,10 +12,11 @@ from rmldnn.data.source import Indices
 _ORDER, _SAMPLE, _BLOCK, _BATCH = 0, 1, 2, 3
 """Last word of the counter of the random stream: keeps streams for different purposes apart."""
 
-BLOCK = 256
-"""Samples of a block at most, where samples that lie one behind another are to be read so."""
-MERGED = 16
-"""Blocks that are merged at a time."""
+BLOCK = 64
+"""Samples that lie one behind another and are read at about the same time: small ones are as many bytes as a file
+system reads at once, and large ones need no neighbours."""
+WINDOW = 2**18
+"""Samples that are mixed at a time. What a file system read for the first of a block, it still holds for the last."""
 
 
 def shuffled(count: int, seed: int, epoch: int, group: int = 0) -> Indices:
@@ -27,27 +28,29 @@ def shuffled(count: int, seed: int, epoch: int, group: int = 0) -> Indices:
 
 
 def merged(blocks: Sequence[int], seed: int, epoch: int) -> Indices:
-    """A permutation of all samples in which each block is read from its beginning to its end.
+    """A permutation of all samples in which those that lie one behind another are not far from each other.
 
-    Blocks (long ones in parts) are put into random order, and so many at a time are merged at random, each in its own
-    order. Whoever reads along sees a few places that move forward, and neighbours are far apart in the epoch.
+    Blocks are put into random order, and the samples of as many as fill a window are permuted as a whole. A window
+    takes thousands of blocks from all over the set, so that batches are as mixed as those of `shuffled`, even where
+    the set is sorted by class; a set of one window is that. Each stretch of the disk is read once, while its window
+    lasts.
 
     Args:
-        blocks: Sizes of runs of samples that lie one behind another; they sum to the whole.
+        blocks: Sizes of runs of samples that lie one behind another, cut into blocks where they are longer; they sum
+            to the whole.
         seed: Of the run.
         epoch: Counted from 1.
     """
-    sizes = np.array([min(BLOCK, size - at) for size in blocks for at in range(0, size, BLOCK)], dtype=np.int64)
-    starts = np.cumsum(sizes) - sizes
-    order = np.argsort(_bits(len(sizes), seed, epoch, _BLOCK), kind="stable")
-    sizes, starts = sizes[order], starts[order]
-    total = int(sizes.sum())
-    block = np.repeat(np.arange(len(sizes)), sizes)
-    samples = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(total)
-    turns = block[np.lexsort((_bits(total, seed, epoch, _ORDER), block // MERGED))]  # whose turn it is
-    result = np.empty(total, np.int64)
-    result[np.argsort(turns, kind="stable")] = samples
-    return result
+    total = sum(blocks)
+    windows = -(-total // WINDOW)  # of equal size, lest the last be of a few blocks only
+    if windows <= 1:
+        return shuffled(total, seed, epoch)
+    sizes = np.asarray(blocks, dtype=np.int64)
+    samples = np.arange(total)
+    places = samples - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    block = np.cumsum(places % BLOCK == 0) - 1
+    order = np.argsort(_bits(int(block[-1]) + 1, seed, epoch, _BLOCK)[block], kind="stable")
+    return order[np.lexsort((_bits(total, seed, epoch, _ORDER), samples * windows // total))]
 
 
 def shuffled_batches(count: int, seed: int, epoch: int) -> Indices:

@@ -44,7 +44,10 @@ def pair(inputs: Sequence[str], targets: Sequence[str], key: str) -> list[str]:
             f"`{inputs[0]}` with `{targets[0]}` and `{inputs[-1]}` with `{targets[-1]}`"
         )
         return list(targets)
-    message = f"data.{key}: every input needs one target, but there are {len(inputs)} inputs and {len(targets)} targets"
+    message = (
+        f"data.{key}: every input needs one target, but there {'is' if len(inputs) == 1 else 'are'} "
+        f"{_count(inputs, 'input')} and {_count(targets, 'target')}"
+    )
     if related:
         message += _alone("inputs without target", inputs, in_stems, target_stems)
         message += _alone("targets without input", targets, target_stems, in_stems)
@@ -85,6 +88,10 @@ def _alone(what: str, names: Sequence[str], stems: Sequence[str], others: Sequen
 def _double(what: str, names: Sequence[str], stems: Sequence[str]) -> str:
     count = Counter(stems)
     return _some(what, [name for name, stem in zip(names, stems, strict=True) if count[stem] > 1])
+
+
+def _count(names: Sequence[str], noun: str) -> str:
+    return f"{len(names)} {noun}{'s' if len(names) != 1 else ''}"
 
 
 def _some(what: str, names: Sequence[str], limit: int = 20) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rmldnn.data.affine import Affine
+from rmldnn.data import memory
+from rmldnn.data.affine import Affine, converted
+from rmldnn.data.finite import is_finite, require_finite
 from rmldnn.data.order import sample_generator
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.data.transform import Part, Pixels, SampleTransform
@@ -52,8 +54,11 @@ class Pipeline:
         Raises:
             DataError: A sample cannot be read.
         """
-        samples = self.source.take(indices)
-        if not self.steps or (isinstance(samples, np.ndarray) and samples.ndim < _AXES_TO_MOVE):
+        if not self.steps:
+            return self.source.take(indices)
+        with memory.using(np.empty):
+            samples = self.source.take(indices)
+        if isinstance(samples, np.ndarray) and samples.ndim < _AXES_TO_MOVE:
             return samples
         return [
             self._transformed(pixels, index, seed, epoch)
@@ -68,25 +73,27 @@ class Pipeline:
         """
         samples = self.read(indices, seed, epoch)
         if isinstance(samples, np.ndarray):
-            return self._finite(samples, indices)
-        try:
-            batch = np.array(samples)
-        except ValueError:
-            place = next(place for place, sample in enumerate(samples) if sample.shape != samples[0].shape)
-            pairs = [(int(indices[at]), samples[at].shape) for at in (0, place)]
-            raise self.unequal(*pairs) from None
-        if len({sample.dtype for sample in samples}) > 1:
-            kinds = {sample.dtype.kind for sample in samples}
-            if self.source.meaning == "pixels" and len(kinds) > 1:
+            return samples if self.source.finite else self._finite(samples, indices)
+        place = next((place for place, sample in enumerate(samples) if sample.shape != samples[0].shape), None)
+        if place is not None:
+            raise self.unequal(*[(int(indices[at]), samples[at].shape) for at in (0, place)])
+        dtypes = {sample.dtype for sample in samples}
+        dtype = np.result_type(*dtypes)
+        if len(dtypes) > 1:
+            if self.source.meaning == "pixels" and len({kind.kind for kind in dtypes}) > 1:
                 raise self._mixed(samples, indices)
-            if batch.dtype == np.uint16:
-                return np.array([_widened(sample) for sample in samples])
-        return self._finite(batch, indices)
+            if dtype == np.uint16:
+                samples = [_widened(sample) for sample in samples]
+        batch = memory.empty((len(samples), *samples[0].shape), dtype)
+        return self._finite(np.stack(samples, out=batch), indices)
 
     def finish(self, gathered: Tensor) -> Tensor:
         """What the network sees: float32 (n, C, *spatial), channels last in memory; classes int64 (n, *spatial)."""
+        import torch
+
         if self.source.meaning == "classes":
-            return (gathered[..., 0] if gathered.ndim > 1 else gathered).long()
+            classes = gathered[..., 0] if gathered.ndim > 1 else gathered
+            return converted(classes, torch.int64)
         channels = gathered.shape[-1]
         if self.affine.channels not in (None, channels):
             raise ConfigError(
@@ -128,19 +135,10 @@ class Pipeline:
         )
 
     def _finite(self, batch: NDArray[Any], indices: Indices) -> NDArray[Any]:
-        """Refuses what is not a number: a sum of finite numbers is finite, but for huge ones."""
-        if batch.dtype.kind != "f":
-            return batch
-        with np.errstate(over="ignore", invalid="ignore"):
-            plain = bool(np.isfinite(batch.sum()))
-        if not plain and not np.isfinite(batch).all():
+        """Refuses what is not a number."""
+        if not is_finite(batch):
             for index, sample in zip(indices.tolist(), batch, strict=True):
-                count = sample.size - int(np.isfinite(sample).sum())
-                if count:
-                    raise DataError(
-                        f"{self.source.locate(index)}: {count} of {sample.size} values are not a number or infinite; "
-                        "repair the file, for instance by putting a number in their place, or remove it"
-                    )
+                require_finite(sample, functools.partial(self.source.locate, index))
         return batch
 
     def _mixed(self, samples: Samples, indices: Indices) -> DataError:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data.memory import rows
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.data.transform import SampleTransform
@@ -83,7 +84,7 @@ class Preloaded(Kept):
         """Copies the samples at `indices` into one array, or lists them where shapes differ."""
         self.refuse(indices)
         if isinstance(self.samples, np.ndarray):
-            return self.samples[indices]
+            return rows(self.samples, indices)
         return [self.samples[index] for index in indices.tolist()]
 
 

@@ -109,7 +109,7 @@ def opened(side: Side, samples: SamplesAre, open_whole: Callable[[Side], Arrays]
     if samples == "arrays":
         return open_whole(side)
     inputs = side.inputs
-    arrays = open_whole(replace(side, inputs=inputs.whole if isinstance(inputs, Rows) else None))
+    arrays = open_whole(replace(side, inputs=inputs.whole if isinstance(inputs, Rows) else None, skip_bad=False))
     rows = Rows(side, arrays)
     if inputs is not None and (
         len(inputs.names) != len(rows.names) or (isinstance(inputs, Rows) and inputs.blocks != rows.blocks)

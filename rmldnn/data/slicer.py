@@ -7,8 +7,6 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from rmldnn.component import component
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.types import Count, Index
@@ -146,7 +144,11 @@ class Grid:
 
     def place(self, index: int) -> Extent:
         """Where a slice stands in the grid: its number along each axis."""
-        return tuple(int(number) for number in np.unravel_index(index, self.counts))
+        numbers = []
+        for count in reversed(self.counts):
+            index, number = divmod(index, count)
+            numbers.append(number)
+        return tuple(reversed(numbers))
 
     def window(self, index: int) -> Window:
         """What a slice covers of the array; shorter than the slice where it reaches beyond the array."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from rmldnn.data.arrays import Arrays, batch_last, meaning_of
+from rmldnn.data import memory
+from rmldnn.data.arrays import Arrays, Checked, batch_last, meaning_of
+from rmldnn.data.finite import require_finite
 from rmldnn.data.slicer import Grid, Slicer
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.errors import ConfigError, DataError, Problem
@@ -23,11 +26,13 @@ class Cut:
     """All slices that one slicer makes of one array.
 
     Args:
+        number: Of the cut, among all.
         array: Number of the array.
         grid: Where the slices are.
         first: Number of the first of them among all samples.
     """
 
+    number: int
     array: int
     grid: Grid
     first: int
@@ -46,6 +51,8 @@ class Sliced(Source):
         DataError: An array has the wrong number of axes, is too small, or differs from its input in extent.
     """
 
+    finite = True
+
     def __init__(self, arrays: Arrays, slicers: Sequence[Slicer], inputs: Sliced | None = None) -> None:
         self.arrays = arrays
         self.slicers = _named(slicers)
@@ -57,11 +64,11 @@ class Sliced(Source):
         extents = [self._extent(index, dimensions) for index in range(len(arrays.names))]
         if inputs is not None:
             _require_same(inputs, self, extents)
-        self.cuts = []
+        self.cuts: list[Cut] = []
         first = 0
         for made in self.slicers:
             for index, extent in enumerate(extents):
-                self.cuts.append(Cut(index, Grid(extent, made), first))
+                self.cuts.append(Cut(len(self.cuts), index, Grid(extent, made), first))
                 first += len(self.cuts[-1].grid)
         sizes = [len(cut.grid) for cut in self.cuts]
         per_set = np.reshape(sizes, (len(self.slicers), len(extents))).sum(1)
@@ -95,9 +102,12 @@ class Sliced(Source):
         shape = (*lead, *made.padded) if axis == 0 else (*made.padded, *lead)
         dtype = np.float32 if stored.dtype == np.float64 else stored.dtype
         filled = made.padded == made.sizes and all(cut.grid.whole for cut, _ in found)
-        batch = (np.empty if filled else np.zeros)((len(found), *shape), dtype)
-        for into, (cut, number) in zip(batch, found, strict=True):
+        batch = memory.empty((len(found), *shape), dtype)
+        if not filled:
+            batch.fill(0)
+        for into, (cut, number), index in zip(batch, found, indices.tolist(), strict=True):
             self._read(into, cut, number)
+            require_finite(into, functools.partial(self.locate, index))  # while it is in the processor's cache
         kept = tuple(
             size for place, size in enumerate(shape) if size > 1 or (lead and place == (0 if axis == 0 else axis))
         )
@@ -157,7 +167,11 @@ class Sliced(Source):
             window, inner = everything + window, everything + inner
         elif self.channels == "last":
             window, inner = window + everything, inner + everything
-        into[inner] = self.arrays.stored(cut.array)[window]
+        stored = self.arrays.stored(cut.array)
+        if isinstance(stored, Checked):
+            stored.read(window, into[inner])
+        else:
+            into[inner] = stored[window]
 
 
 class Names(Sequence[str]):

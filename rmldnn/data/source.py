@@ -40,6 +40,7 @@ class Source(Protocol):
         meaning: What the numbers of a sample are. Transforms act on samples that have axes besides the channels.
         groups: Sizes of consecutive runs of samples that may share a batch, where not all may; they sum to the whole.
         blocks: Sizes of consecutive runs of samples that lie one behind another on the disk and are best read so.
+        finite: Whether an array that `take` gives was looked through for values that are no numbers.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Source(Protocol):
     meaning: Meaning
     groups: Sequence[int] = ()
     blocks: Sequence[int] = ()
+    finite: bool = False
 
     def take(self, indices: Indices) -> Samples:
         """The samples at `indices`, in this order; the caller may change the array, but not the members of a list.
@@ -76,6 +78,7 @@ class Side:
         path: The configured file or folder; None if the configuration gives none.
         inputs: For targets, the inputs that they belong to.
         training: For a test set, the same side of the training set, if there is one.
+        skip_bad: Whether files that cannot be opened are told when their samples are wanted, not at once.
     """
 
     which: Which
@@ -83,6 +86,7 @@ class Side:
     path: str | None = None
     inputs: Source | None = None
     training: Source | None = None
+    skip_bad: bool = False
 
     @property
     def key(self) -> str:

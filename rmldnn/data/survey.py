@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.data.arrays import Arrays, channels_last
 from rmldnn.data.pipeline import Shape
+from rmldnn.data.rows import Rows
 from rmldnn.data.sets import Dataset
+from rmldnn.data.slices import Sliced
 from rmldnn.data.source import Indices, Meaning, Source
 from rmldnn.errors import DataError
 
@@ -24,6 +26,8 @@ _PIECE = 2**24
 _AHEAD = 1024
 """Samples that are handed to the threads at a time."""
 _MOST_CLASSES = 2**16
+_MOST_KINDS = 64
+"""Shapes and types of samples of which one each is transformed, to see whether they fit together."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Facts:
         shapes: How many samples are of a shape (*spatial, C) and a type.
         values: Their numbers by the number of channels, integer pixels scaled to [0, 1]; none for classes.
         classes: How often each class index occurs: samples, or pixels.
+        first: Where each class index occurs first.
     """
 
     kind: str
@@ -95,11 +100,14 @@ class Facts:
     shapes: Counter[tuple[Shape, str]] = field(default_factory=Counter)
     values: dict[int, Values] = field(default_factory=dict)
     classes: Counter[int] = field(default_factory=Counter)
+    first: dict[int, str] = field(default_factory=dict)
 
-    def add(self, seen: _Seen) -> None:
-        """Adds one sample."""
+    def add(self, seen: _Seen, place: str) -> None:
+        """Adds one sample, which lies at a place."""
         self.shapes[seen.shape, seen.dtype] += 1
         self.classes.update(seen.classes)
+        for index in seen.classes:
+            self.first.setdefault(index, place)
         if seen.values is not None:
             channels = len(seen.values.mean)
             known = self.values.get(channels)
@@ -117,7 +125,9 @@ class Survey:
         targets: What targets are like, if there are any.
         class_names: Names of the classes in the order of their indices, where they have some.
         faults: Samples that cannot be used, each with place and cause.
-        unequal: Places of inputs whose class maps have another extent.
+        misfits: Why samples, transformed, cannot be in one batch.
+        doubts: What may be wrong with arrays that can be read.
+        unequal: Inputs whose class maps have, transformed, another extent: places and extents as stored.
         places: Inputs by what their numbers are; those of a single value throughout are left out.
     """
 
@@ -127,6 +137,8 @@ class Survey:
     targets: Facts | None
     class_names: Sequence[str]
     faults: list[str] = field(default_factory=list)
+    misfits: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     unequal: list[str] = field(default_factory=list)
     places: defaultdict[bytes, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -140,6 +152,10 @@ class Survey:
         return [places + other.places[digest] for digest, places in self.places.items() if digest in other.places]
 
 
+_Kind: TypeAlias = tuple[int, tuple[tuple[Shape, str], ...]]
+"""The group of a sample, and shape and type of its input and its target."""
+
+
 @dataclass(frozen=True)
 class _Seen:
     """One sample of one side; without its numbers."""
@@ -149,7 +165,9 @@ class _Seen:
     values: Values | None
     classes: Counter[int]
     digest: bytes
-    finite: bool
+    size: int
+    strange: int
+    """Numbers that are not finite."""
 
     @property
     def constant(self) -> bool:
@@ -167,19 +185,28 @@ def survey(dataset: Dataset, limit: int | None = None) -> Survey:
     indices = chosen(len(dataset), limit)
     facts = [Facts(source.kind, source.noun, source.meaning) for source in sides]
     found = Survey(len(dataset), len(indices), facts[0], facts[1] if len(facts) > 1 else None, dataset.classes)
+    kinds: dict[_Kind, list[str]] = {}
+    firsts: dict[_Kind, int] = {}
+    ends = np.cumsum(sides[0].groups)
+    maps = len(sides) > 1 and sides[1].meaning == "classes"
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        looks = pool.map(lambda index: [_look(source, index) for source in sides], indices.tolist())
-        for index, seen in zip(indices.tolist(), looks, strict=True):
-            for one, fact, source in zip(seen, facts, sides, strict=True):
+        for index, seen in _looks(sides, indices, pool):
+            places = [source.locate(index) for source in sides]
+            faults = [fault for one, place in zip(seen, places, strict=True) if (fault := _fault(one, place))]
+            found.faults += faults
+            for one, fact, place in zip(seen, facts, places, strict=True):
                 if isinstance(one, _Seen):
-                    fact.add(one)
-                    if not one.finite:
-                        found.faults.append(
-                            f"{source.locate(index)}: holds NaN or infinite numbers; repair or remove it"
-                        )
-                else:
-                    found.faults.append(one)
-            _compare(found, seen, sides[0].locate(index))
+                    fact.add(one, place)
+            if isinstance(seen[0], _Seen) and not seen[0].constant:
+                found.places[seen[0].digest].append(places[0])
+            if not faults:
+                group = int(np.searchsorted(ends, index, side="right"))
+                kind = group, tuple((one.shape, one.dtype) for one in seen if isinstance(one, _Seen))
+                if kind in firsts or len(firsts) < _MOST_KINDS:
+                    firsts.setdefault(kind, index)
+                    kinds.setdefault(kind, []).extend(_different(seen, places) if maps else ())
+    _try(dataset, firsts, kinds, found)
+    found.doubts += [doubt for source in sides for doubt in _doubts(source, indices)]
     return found
 
 
@@ -197,16 +224,50 @@ def _looks(sources: Sequence[Source], indices: Indices, pool: Executor) -> Itera
         yield from zip(some, pool.map(lambda index: [_look(source, index) for source in sources], some), strict=True)
 
 
-def _compare(found: Survey, seen: Sequence[_Seen | str], place: str) -> None:
-    """Compares an input with its target, and with all others."""
-    first, last = seen[0], seen[-1]
-    if not isinstance(first, _Seen):
-        return
-    if not first.constant:
-        found.places[first.digest].append(place)
-    maps = found.targets is not None and found.targets.meaning == "classes"
-    if maps and isinstance(last, _Seen) and last.shape[:-1] and last.shape[:-1] != first.shape[:-1]:
-        found.unequal.append(place)
+def _doubts(source: Source, indices: Indices) -> Iterator[str]:
+    """What may be wrong with arrays, or those that samples are parts of."""
+    whole = source.arrays if isinstance(source, Sliced) else source.whole if isinstance(source, Rows) else source
+    if isinstance(whole, Arrays):
+        yield from filter(None, map(whole.doubt, indices.tolist() if whole is source else range(len(whole.names))))
+
+
+def _fault(seen: _Seen | str, place: str) -> str:
+    """Why a sample cannot be used; empty if it can."""
+    if isinstance(seen, str):
+        return seen
+    if not seen.strange:
+        return ""
+    return (
+        f"{place}: {seen.strange} of {seen.size} values are not a number or infinite; repair the file, for instance by "
+        "putting a number in their place, or remove it"
+    )
+
+
+def _different(seen: Sequence[_Seen | str], places: Sequence[str]) -> list[str]:
+    """An input and its map, if they differ in extent."""
+    one, other = seen[0], seen[-1]
+    if not isinstance(one, _Seen) or not isinstance(other, _Seen) or other.shape[:-1] in ((), one.shape[:-1]):
+        return []
+    extents = [" x ".join(map(str, shape[:-1])) for shape in (one.shape, other.shape)]
+    return [f"{places[0]} is {extents[0]}, {places[-1]} is {extents[1]}"]
+
+
+def _try(dataset: Dataset, firsts: Mapping[_Kind, int], kinds: Mapping[_Kind, list[str]], found: Survey) -> None:
+    """Transforms the first sample of every kind, and looks whether it fits its target, and the first of its group."""
+    leads: dict[int, int] = {}
+    misfits: dict[tuple[int, str], str] = {}  # one for each side of each group tells enough
+    for kind, index in firsts.items():
+        group = kind[0]
+        lead = leads.setdefault(group, index)
+        extents = []
+        for side in filter(None, (dataset.inputs, dataset.targets)):
+            try:
+                extents.append(side.gather(np.unique([lead, index]), seed=0, epoch=1).shape[1:-1])
+            except DataError as error:
+                misfits.setdefault((group, side.part.role), str(error))
+        if not (len(extents) > 1 and extents[1] in ((), extents[0])):
+            found.unequal += kinds[kind]
+    found.misfits += misfits.values()
 
 
 def _look(source: Source, index: int) -> _Seen | str:
@@ -214,7 +275,7 @@ def _look(source: Source, index: int) -> _Seen | str:
     values: Values | None = None
     classes: Counter[int] = Counter()
     digest = hashlib.blake2b(digest_size=16)
-    finite = True
+    size = strange = 0
     try:
         shape, dtype, pieces = _pieces(source, index)
         digest.update(repr((shape, dtype)).encode())
@@ -224,8 +285,10 @@ def _look(source: Source, index: int) -> _Seen | str:
                 classes.update(_counted(piece))
                 continue
             flat = np.ascontiguousarray(np.moveaxis(piece, -1, 0)).reshape(piece.shape[-1], -1)
-            if flat.dtype.kind == "f" and not np.isfinite(flat).all():
-                finite, flat = False, flat[:, np.isfinite(flat).all(0)]
+            size += flat.size
+            if flat.dtype.kind == "f" and not (finite := np.isfinite(flat)).all():
+                strange += flat.size - int(finite.sum())
+                flat = flat[:, finite.all(0)]
             if flat.size:
                 here = Values.of(flat)
                 values = values.merged(here) if values else here
@@ -233,7 +296,7 @@ def _look(source: Source, index: int) -> _Seen | str:
         return str(error)
     if values is not None and source.meaning == "pixels" and np.dtype(dtype).kind in "iu":
         values = values.scaled(1 / np.iinfo(dtype).max)
-    return _Seen(shape, dtype, values, classes, digest.digest(), finite)
+    return _Seen(shape, dtype, values, classes, digest.digest(), size, strange)
 
 
 def _pieces(source: Source, index: int) -> tuple[Shape, str, Iterator[NDArray[Any]]]:

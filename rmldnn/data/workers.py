@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -11,24 +12,37 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import torch
+from numpy.typing import NDArray
 
+from rmldnn.data import memory
+from rmldnn.data.memory import Block, Lent, Placed, Pool
 from rmldnn.data.sets import Dataset, Gathered, Request
 from rmldnn.errors import DataError
 
-_Answer: TypeAlias = (
-    tuple[torch.Tensor, torch.Tensor | None, Sequence[int] | None, Sequence[tuple[int, str]]] | DataError
-)
-"""Tensors, as they go from process to process in shared memory; an error as a value comes without a traceback."""
+_Answer: TypeAlias = tuple[Sequence[NDArray[Any] | Placed | None], Sequence[int] | None, Sequence[tuple[int, str]]]
+"""Inputs and targets, and what `Gathered` says about them."""
 
 _IDLE = -1
 _SHOWN = 8
 """Names of samples that a message tells."""
 _AHEAD = 2
 """Batches that every process may be ahead."""
+_SIDES = 2
+"""Inputs and targets."""
+_HELD = 4
+"""Batches that the run may hold at once, so that the processes find memory in which nothing is left."""
+
+
+class _Pending(NamedTuple):
+    """What a process was asked for, and the memory that it has for the answer."""
+
+    request: Request
+    blocks: Sequence[Block]
+    future: Future[_Answer | DataError]
 
 
 class Workers:
@@ -50,7 +64,8 @@ class Workers:
         context = multiprocessing.get_context("fork")
         self._busy = context.RawArray("q", [_IDLE] * count)
         turn = context.Value("i", 0)
-        self._pool = ProcessPoolExecutor(count, context, _start, (dataset, self._busy, turn))
+        self._memory = Pool(_SIDES * (count * _AHEAD + 1 + _HELD))
+        self._pool = ProcessPoolExecutor(count, context, _start, (dataset, self._busy, turn, self._memory.blocks))
 
     def gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         """Lets the processes read what is wanted; answers come in the order of the requests.
@@ -58,61 +73,72 @@ class Workers:
         Raises:
             DataError: As `Dataset.gather` says, or a process died.
         """
-        pending: deque[tuple[Request, Future[_Answer]]] = deque()
+        pending: deque[_Pending] = deque()
         try:
             for request in requests:
-                pending.append((request, self._submit(request)))
+                pending.append(self._submit(request))
                 if len(pending) > self.count * _AHEAD:
-                    yield _received(*pending[0])
-                    pending.popleft()
+                    yield self._received(pending)
             while pending:
-                yield _received(*pending[0])
-                pending.popleft()
+                yield self._received(pending)
         except BrokenProcessPool as error:
             raise DataError(
-                f"a process that reads samples died{self._held(pending)}; if memory ran out, or shared memory "
-                "(/dev/shm), a smaller batch size or `data.num_workers` needs less; `data.num_workers` 0 reads without "
-                "further processes"
+                f"a process that reads samples died{self._held(pending)}; if memory ran out, a smaller batch size "
+                "or `data.num_workers` needs less; `data.num_workers` 0 reads without further processes"
             ) from error
         finally:
-            for _, future in pending:
-                future.cancel()
+            for left in pending:
+                left.future.cancel()
+                left.future.add_done_callback(functools.partial(self._released, left.blocks))
+            self._memory.clear()
 
-    def _held(self, pending: Iterable[tuple[Request, Future[_Answer]]]) -> str:
+    def _released(self, blocks: Sequence[Block], _: object) -> None:
+        self._memory.release(blocks)
+
+    def _held(self, pending: Iterable[_Pending]) -> str:
         """What the processes were reading."""
         busy = {first for first in self._busy if first != _IDLE}
-        held = [request for request, _ in pending if request.first in busy]
+        held = [left.request for left in pending if left.request.first in busy]
         names = [self._dataset.inputs.source.locate(index) for request in held for index in request.indices.tolist()]
         if not names:
             return ""
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         return f" while it was reading one of these: {shown}"
 
-    def _submit(self, request: Request) -> Future[_Answer]:
+    def _submit(self, request: Request) -> _Pending:
+        blocks = self._memory.take(_SIDES)
+        numbers = [block.number for block in blocks]
         with warnings.catch_warnings():  # the first request starts the processes, beside the threads of torch
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-            return self._pool.submit(_gather, request, self._skip_bad)
+            return _Pending(request, blocks, self._pool.submit(_gather, request, self._skip_bad, numbers))
 
-
-def _received(request: Request, future: Future[_Answer]) -> tuple[Request, Gathered]:
-    answer = future.result()
-    if isinstance(answer, DataError):
-        raise answer
-    inputs, targets, kept, skipped = answer
-    return request, Gathered(inputs.numpy(), None if targets is None else targets.numpy(), kept, skipped)
+    def _received(self, pending: deque[_Pending]) -> tuple[Request, Gathered]:
+        request, blocks, future = pending[0]
+        answer = future.result()
+        if isinstance(answer, DataError):
+            raise answer
+        pending.popleft()
+        sides, kept, skipped = answer
+        inputs, targets = (self._memory.found(side) if isinstance(side, Placed) else side for side in sides)
+        used = {side.block for side in sides if isinstance(side, Placed)}
+        self._memory.release([block for block in blocks if block.number not in used])
+        assert inputs is not None  # noqa: S101 - there always are some
+        return request, Gathered(inputs, targets, kept, skipped)
 
 
 _dataset: Dataset
 """What a worker process reads; it has it from its parent, without a copy."""
 _busy: Any
 """Where each worker process notes the first place of the request that it works on."""
+_blocks: Sequence[Block]
+"""Memory that each worker process shares with its parent."""
 _number: int
 """Number of this worker process."""
 
 
-def _start(dataset: Dataset, busy: Any, turn: Any) -> None:
-    global _dataset, _busy, _number  # the only way from the start of a process to its tasks
-    _dataset, _busy = dataset, busy
+def _start(dataset: Dataset, busy: Any, turn: Any, blocks: Sequence[Block]) -> None:
+    global _dataset, _busy, _blocks, _number  # the only way from the start of a process to its tasks
+    _dataset, _busy, _blocks = dataset, busy, blocks
     with turn.get_lock():
         _number = turn.value
         turn.value += 1
@@ -129,12 +155,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _gather(request: Request, skip_bad: bool) -> _Answer:
+def _gather(request: Request, skip_bad: bool, blocks: Sequence[int]) -> _Answer | DataError:
+    """Reads; an error comes back as a value, as that has no traceback."""
     _busy[_number] = request.first
+    lent = Lent([_blocks[number] for number in blocks])
     try:
-        inputs, targets, kept, skipped = _dataset.gather(request, skip_bad)
+        with memory.using(lent.empty):
+            inputs, targets, kept, skipped = _dataset.gather(request, skip_bad)
+        return lent.placed([inputs, targets]), kept, skipped
     except DataError as error:
         return error
     finally:
         _busy[_number] = _IDLE
-    return torch.from_numpy(inputs), None if targets is None else torch.from_numpy(targets), kept, skipped

@@ -6,6 +6,8 @@ They are imported when they are called, so that `rmldnn --help` stays quick.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from rmldnn.errors import ConfigError
@@ -45,3 +47,24 @@ def parser(verb: str, usage: str, description: str) -> Parser:
     )
     made.add_argument("--debug", action="store_true", help="show tracebacks")
     return made
+
+
+def configuration(words: Sequence[str], named: str | None = None) -> tuple[str, list[str]]:
+    """The configuration file among the words of a command line, and the changes `KEY=VALUE` beside it.
+
+    Args:
+        words: What stands there besides options; what has an `=` is a file if there is one of that name.
+        named: The file that an option gives.
+
+    Raises:
+        ConfigError: No file is named, or more than one.
+    """
+    files = [word for word in words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
+    changes = [word for word in words if word not in files]
+    if named:
+        files.insert(0, named)
+    if not files:
+        raise ConfigError("name a configuration file: rmldnn config.json; see rmldnn --help")
+    if len(files) > 1:
+        raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
+    return files[0], changes

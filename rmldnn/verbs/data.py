@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 from rmldnn.config import spec, translate
@@ -16,7 +16,7 @@ from rmldnn.data.pipeline import Shape
 from rmldnn.data.survey import Facts, Survey, survey
 from rmldnn.errors import ConfigError, DataError
 from rmldnn.output.tables import print_table
-from rmldnn.verbs import parser
+from rmldnn.verbs import configuration, parser
 
 DESCRIPTION = """\
 Looks at every sample of the training and the test set: shapes, types, values, classes, files that cannot be read,
@@ -41,19 +41,18 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--limit", type=int, metavar="N", help="samples of each set to look at, evenly chosen")
     options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
-    files = [word for word in given.words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
-    if len(files) != 1:
-        raise ConfigError(f"takes one configuration file, got {', '.join(files) or 'none'}; changes are key=value")
+    file, changes = configuration(given.words)
     if given.limit is not None and given.limit < 1:
         raise ConfigError(f"--limit must be a positive integer, got {given.limit}")
     if not given.sheet.lower().endswith(".png"):
         raise ConfigError(f"--sheet must be a file that ends in .png, got {given.sheet}")
-    loaded = spec.load(files[0], lenient=given.lenient)
-    composed = translate.compose(loaded, [word for word in given.words if word not in files])
+    loaded = spec.load(file, lenient=given.lenient)
+    composed = translate.compose(loaded, changes)
     for problem in [*loaded.warnings, *composed.notices]:
         print(f"Warning: {problem}", file=sys.stderr)
     with composed.places():
-        data = opened_data(composed.values)
+        lenient = {**composed.values["data"], "on_bad_sample": "skip"}  # all faults are told, not the first alone
+        data = opened_data({**composed.values, "data": lenient})
         sets = {which: dataset for which in SETS if (dataset := getattr(data, which)) is not None}
         surveys = {which: survey(dataset, given.limit) for which, dataset in sets.items()}
         drawn = draw_sheet(next(iter(sets.values())), given.sheet, seed=composed.values.get("seed", 0))
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         _tell(surveys)
         if drawn:
             print(f"Picture of {drawn} samples: {given.sheet}")
-    return DataError.exit_code if any(found.faults for found in surveys.values()) else 0
+    return DataError.exit_code if any(found.faults or found.misfits for found in surveys.values()) else 0
 
 
 def _sides(found: Survey) -> dict[str, Facts]:
@@ -100,17 +99,21 @@ def _show(title: str, found: Survey) -> None:
         )
     if found.targets and found.targets.classes:
         counts = _classes(found)
-        whole = sum(count for *_, count in counts)
-        rows = [(str(index), name, f"{count:,}", f"{count / whole:.2%}") for index, name, count in counts]
+        whole = sum(count for *_, count, _ in counts)
         maps = any(len(shape) > 1 for shape, _ in found.targets.shapes)
-        print_table("Classes", [">Index", "Name", ">Pixels" if maps else ">Samples", ">Share"], _cut(rows, 4))
+        rows = [
+            (str(index), name, f"{count:,}", f"{count / whole:.2%}", first if maps else "")
+            for index, name, count, first in counts
+        ]
+        head = [">Index", "Name", ">Pixels" if maps else ">Samples", ">Share", "First in" if maps else ""]
+        print_table("Classes", head, _cut(rows, 5))
 
 
-def _classes(found: Survey) -> list[tuple[int, str, int]]:
-    """Index, name and number of every class that occurs or is known."""
-    counts = found.targets.classes if found.targets else Counter()
+def _classes(found: Survey) -> list[tuple[int, str, int, str]]:
+    """Index, name and number of every class that occurs or is known, and where it occurs first."""
+    counts, first = (found.targets.classes, found.targets.first) if found.targets else (Counter[int](), {})
     names = dict(enumerate(found.class_names))
-    return [(index, names.get(index, ""), counts[index]) for index in sorted({*counts, *names})]
+    return [(index, names.get(index, ""), counts[index], first.get(index, "")) for index in sorted({*counts, *names})]
 
 
 def _tell(surveys: Mapping[str, Survey]) -> None:
@@ -120,6 +123,8 @@ def _tell(surveys: Mapping[str, Survey]) -> None:
             print_table(
                 f"{SETS[which]}: {len(found.faults):,} cannot be used", [""], [(text,) for text in found.faults]
             )
+        for misfit in found.misfits:
+            print(f"Error: {misfit}\n")
     for warning in _warnings(surveys):
         print(f"Warning: {warning}\n")
 
@@ -130,20 +135,41 @@ def _warnings(surveys: Mapping[str, Survey]) -> list[str]:
         words = SETS[which].lower()
         if found.duplicates:
             warnings.append(f"the {words} holds the same more than once:{_groups(found.duplicates)}")
-        if len({shape for shape, _ in found.inputs.shapes}) > 1:
-            warnings.append(f"samples of the {words} differ in shape; transforms must bring them to one")
         if found.unequal:
             more = f" and {len(found.unequal) - 1:,} more" if len(found.unequal) > 1 else ""
-            warnings.append(f"in the {words} the target has another extent than its input: {found.unequal[0]}{more}")
-        empty = [name or str(index) for index, name, count in _classes(found) if not count]
+            warnings.append(f"in the {words} a target has another extent than its input: {found.unequal[0]}{more}")
+        if found.doubts:
+            more = f"\n  and {len(found.doubts) - _ROWS:,} more" if len(found.doubts) > _ROWS else ""
+            warnings.append("\n  ".join(found.doubts[:_ROWS]) + more)
+        if gap := _gap(found, words):
+            warnings.append(gap)
+        empty = [name or str(index) for index, name, count, _ in _classes(found) if not count]
         if empty:
             warnings.append(f"the {words} has no sample of: {', '.join(empty)}")
     if len(surveys) > 1 and (shared := surveys["train"].shared(surveys["test"])):
         warnings.append(
-            f"{len(shared):,} of the training samples are in the test set too, which makes its results look better "
-            f"than they are:{_groups(shared)}"
+            f"{len(shared):,} {'sample is' if len(shared) == 1 else 'samples are'} in both sets, which makes results "
+            f"on the test set look better than they are:{_groups(shared)}"
         )
     return warnings
+
+
+def _gap(found: Survey, words: str) -> str:
+    """That class indices of maps jump, as those of a mask in black and white do; empty if they do not."""
+    targets = found.targets
+    if targets is None or found.class_names or not any(len(shape) > 1 for shape, _ in targets.shapes):
+        return ""
+    present = sorted(targets.classes)
+    before, after = next(((one, other) for one, other in pairwise([-1, *present]) if other > one + 1), (0, 0))
+    if not after:
+        return ""
+    few = targets.kind == "masks" and len(present) < _ROWS
+    return (
+        f"in the {words} {targets.classes[after]:,} pixels are of class {after}, first in {targets.first[after]}, but "
+        f"none of class {before + 1}{f' to {after - 1}' if after > before + 2 else ''}"
+        f"{f'; list what is stored as `values`: {present}' if few else ''}; or name an index that means `no class` as "
+        "`loss.ignore_index`"
+    )
 
 
 def _groups(groups: Sequence[Sequence[str]]) -> str:
@@ -178,8 +204,12 @@ def _set(found: Survey) -> dict[str, Any]:
         "samples": found.count,
         "looked_at": found.seen,
         "sides": {role: _side(facts) for role, facts in _sides(found).items()},
-        "classes": [{"index": index, "name": name or None, "count": count} for index, name, count in _classes(found)],
+        "classes": [
+            {"index": index, "name": name or None, "count": count, "first": first or None}
+            for index, name, count, first in _classes(found)
+        ],
         "unusable": found.faults,
+        "misfits": found.misfits,
         "duplicates": found.duplicates,
         "different_extents": found.unequal,
     }

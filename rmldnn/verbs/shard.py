@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,29 +19,32 @@ from rmldnn.config import catalog, spec, translate
 from rmldnn.config.check import SLICERS, TRANSFORM_LISTS
 from rmldnn.config.instantiate import opened_data
 from rmldnn.data.decode import contents
+from rmldnn.data.order import shuffled
 from rmldnn.data.sets import Dataset
 from rmldnn.data.shards.index import CLASS, SUFFIX, Described
 from rmldnn.data.shards.remote import bytes_of
 from rmldnn.data.shards.writing import Writer, pattern, whole_shards
-from rmldnn.data.source import Source
+from rmldnn.data.source import Indices, Source
 from rmldnn.data.sources.images import Images, Pictures
 from rmldnn.data.sources.webdataset import Shards
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, DataError, RmldnnError
 from rmldnn.output.tables import bytes_
-from rmldnn.verbs import parser
+from rmldnn.verbs import configuration, parser
 
 DESCRIPTION = """\
 Writes the training and the test set of a configuration into tar files in the format of webdataset, each with an index,
-as they are before transforms. Files of pictures go there as they are. A command that was killed continues when it is
-called again. At the end it prints the section `data` that reads the shards, and writes it into data.json beside them.
+as they are before transforms. Files of pictures go there as they are. The training set is mixed, since sources are
+mostly sorted by class: its order is drawn from `seed` once for all. A sample that cannot be read ends the command, or
+is left out if the configuration says "on_bad_sample": "skip". A command that ended early continues when it is called
+again. At the end it prints the section `data` that reads the shards, and writes it into data.json beside them.
 
   rmldnn shard config.json --out shards/
   rmldnn shard config.json --out shards/ --shard-size 1GB --set train data.input_path=other/"""
 
-SETS = ("train", "test")
-_KEPT = ("grayscale", "color_order", "bands", "values")
-"""Keys of sources that decoding needs."""
+SETS = {"train": "training", "test": "test"}
+_Read: TypeAlias = "dict[str, bytes] | DataError"
+"""The members of a sample, or why it is left out."""
 _EVERY = 2.0
 """Seconds between two lines that tell how far it is."""
 _AHEAD = 8
@@ -56,17 +59,16 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--shard-size", metavar="SIZE", default="256MB", help="size of a shard; 256MB by default")
     options.add_argument("--set", choices=(*SETS, "both"), default="both", help="which set; both by default")
     options.add_argument("--workers", type=int, metavar="N", default=4, help="threads that read; 4 by default")
+    options.add_argument("--keep-order", action="store_true", help="write the training set in the order of its source")
     options.add_argument("--overwrite", action="store_true", help="replace shards that are there already")
     options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
-    files = [word for word in given.words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
-    if len(files) != 1:
-        raise ConfigError(f"takes one configuration file, got {', '.join(files) or 'none'}; changes are key=value")
+    file, changes = configuration(given.words)
     if given.workers < 1:
         raise ConfigError(f"--workers must be a positive integer, got {given.workers}")
     shard_bytes = bytes_of(given.shard_size, "--shard-size")
-    loaded = spec.load(files[0], lenient=given.lenient)
-    composed = translate.compose(loaded, [word for word in given.words if word not in files])
+    loaded = spec.load(file, lenient=given.lenient)
+    composed = translate.compose(loaded, changes)
     for problem in [*loaded.warnings, *composed.notices]:
         print(f"Warning: {problem}", file=sys.stderr)
     section = composed.values["data"]
@@ -79,7 +81,11 @@ def main(arguments: Sequence[str]) -> int:
         folder = _folder(given.out)
         written = {}
         for which, dataset in sets.items():
-            job = _Job(folder, which, dataset, shard_bytes, _fingerprint(section, which, dataset, shard_bytes))
+            order = np.arange(len(dataset))
+            if which == "train" and not given.keep_order:
+                order = shuffled(len(dataset), composed.values.get("seed", 0), epoch=0)
+            fingerprint = _fingerprint(section, which, dataset, order, shard_bytes)
+            job = _Job(folder, which, dataset, order, shard_bytes, fingerprint, skip_bad=data.skip_bad)
             written[which] = pattern(given.out, which, job.write(given.workers, overwrite=given.overwrite))
     _tell(folder, loaded.values.get("data", {}), sets, written)
     return 0
@@ -91,32 +97,50 @@ class _Job:
     A file `.train.json` in the folder tells that this is not finished, and of which samples and sizes the shards are.
     """
 
-    def __init__(self, folder: Path, which: str, dataset: Dataset, shard_bytes: int, fingerprint: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        which: str,
+        dataset: Dataset,
+        order: Indices,
+        shard_bytes: int,
+        fingerprint: str,
+        *,
+        skip_bad: bool,
+    ) -> None:
         self.folder = folder
         self.which = which
         self.dataset = dataset
+        self.order = order
         self.shard_bytes = shard_bytes
         self.fingerprint = fingerprint
+        self.skip_bad = skip_bad
         self.journal = folder / f".{which}.json"
-        self.inputs = _Packed(dataset.inputs.source, "input")
-        self.targets = _Packed(dataset.targets.source, "target") if dataset.targets else None
+        self.inputs = _Packed(dataset.inputs.source, "input", skip_bad=skip_bad)
+        self.targets = _Packed(dataset.targets.source, "target", skip_bad=skip_bad) if dataset.targets else None
 
     def write(self, workers: int, *, overwrite: bool) -> int:
         """Writes what is not there yet; returns the number of shards."""
         done = self._begin(overwrite=overwrite)
-        first = sum(len(index.keys) for index in done)
-        if first:
-            print(f"{self.which}: continues after {first:,} samples in {len(done)} shards that are whole")
+        there = {key for index in done for key in index.keys}
+        if there:
+            print(f"{self.which}: continues after {len(there):,} samples in {len(done)} shards that are whole")
         sides = {"input": self.inputs.described()}
         if self.targets is not None:
             sides["target"] = self.targets.described()
-        total = len(self.dataset)
+        keys = _keys(self.dataset.names)
+        left = [index for index in self.order.tolist() if keys[index] not in there]
+        total, first = len(keys), len(keys) - len(left)
+        skipped = []
         began = told = time.monotonic()
         size = 0
-        keys = _keys(self.dataset.names)
         with Writer(self.folder, self.which, self.shard_bytes, sides, len(done)) as writer:
-            for count, members in enumerate(_ahead(self._members, range(first, total), workers), first + 1):
-                writer.write(keys[count - 1], members)
+            read = zip(left, _ahead(self._read, left, workers), strict=True)
+            for count, (index, members) in enumerate(read, first + 1):
+                if isinstance(members, DataError):
+                    skipped.append(f"left out {self.dataset.names[index]}: {members}")
+                    continue
+                writer.write(keys[index], members)
                 size += sum(map(len, members.values()))
                 if time.monotonic() - told > _EVERY:
                     told = time.monotonic()
@@ -128,9 +152,23 @@ class _Job:
                     )
             writer.finish()
             shards = writer.count
+        if not shards:
+            raise DataError(f"no sample of the {SETS[self.which]} set can be read; {skipped[0]}")
         self.journal.unlink()
-        print(f"{self.which}: {total:,} samples in {shards} shards")
+        print(f"{self.which}: {total - len(skipped):,} samples in {shards} shards")
+        if skipped:
+            about = f"{len(skipped)} samples of the {SETS[self.which]} set could not be read and were left out"
+            print("\n  ".join([f"Warning: {about} (`on_bad_sample`)", *skipped]), file=sys.stderr)
         return shards
+
+    def _read(self, index: int) -> _Read:
+        try:
+            return self._members(index)
+        except DataError as error:
+            if self.skip_bad:
+                return error
+            more = '`rmldnn data` lists all such samples, and "on_bad_sample": "skip" leaves them out'
+            raise DataError(f"{error}; {more}") from error
 
     def _members(self, index: int) -> dict[str, bytes]:
         members = self.inputs.members(index)
@@ -167,11 +205,11 @@ class _Job:
 class _Packed:
     """One side of the samples as members of shards."""
 
-    def __init__(self, source: Source, role: str) -> None:
+    def __init__(self, source: Source, role: str, *, skip_bad: bool) -> None:
         self.source = source
         self.prefix = "target." if role == "target" else ""
         self.files = isinstance(source, Pictures)
-        self.labels = not self.files and source.meaning == "classes" and self._is_number()
+        self.labels = not self.files and source.meaning == "classes" and self._is_number(skip_bad=skip_bad)
         self.suffixes: list[str] = []
         if isinstance(source, Pictures):
             self.suffixes = [_suffix(name) for name in source.names]
@@ -195,16 +233,26 @@ class _Packed:
         return Described([f"{self.prefix}npy"], source.meaning, "arrays", {"channel_axis": "last"}, classes)
 
     def members(self, index: int) -> dict[str, bytes]:
-        """Suffix and bytes of one sample."""
+        """Suffix and bytes of one sample.
+
+        Raises:
+            DataError: It cannot be read, as a run would find.
+        """
+        taken = self.source.take(np.array([index]))[0]
         if self.files:
             return {self.prefix + self.suffixes[index]: contents(self.source.locate(index))}
-        taken = self.source.take(np.array([index]))[0]
         if self.labels:
             return {CLASS: str(int(taken)).encode()}
         return {f"{self.prefix}npy": _npy(np.asarray(taken))}
 
-    def _is_number(self) -> bool:
-        return np.ndim(self.source.take(np.zeros(1, np.int64))[0]) == 0
+    def _is_number(self, *, skip_bad: bool) -> bool:
+        for index in range(len(self.source.names)):
+            try:
+                return np.ndim(self.source.take(np.array([index]))[0]) == 0
+            except DataError:
+                if not skip_bad:
+                    raise
+        return False
 
 
 def _suffix(name: str) -> str:
@@ -238,9 +286,9 @@ def _keys(names: Sequence[str]) -> list[str]:
     return keys
 
 
-def _ahead(read: Callable[[int], dict[str, bytes]], indices: Sequence[int], workers: int) -> Iterator[dict[str, bytes]]:
+def _ahead(read: Callable[[int], _Read], indices: Sequence[int], workers: int) -> Iterator[_Read]:
     """What `read` gives for the indices, in their order, read by several threads."""
-    pending: deque[Future[dict[str, bytes]]] = deque()
+    pending: deque[Future[_Read]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for index in indices:
@@ -263,7 +311,7 @@ def _folder(out: str) -> Path:
     return folder
 
 
-def _fingerprint(section: Mapping[str, Any], which: str, dataset: Dataset, shard_bytes: int) -> str:
+def _fingerprint(section: Mapping[str, Any], which: str, dataset: Dataset, order: Indices, shard_bytes: int) -> str:
     """What shards depend on, so that a command continues only what it began."""
     for side in (dataset.inputs, dataset.targets):
         if side is not None and isinstance(side.source, Shards):
@@ -273,14 +321,15 @@ def _fingerprint(section: Mapping[str, Any], which: str, dataset: Dataset, shard
     own = {
         key: value for key, value in section.items() if key not in (*catalog.only("data").parameters, *TRANSFORM_LISTS)
     }
-    what = [own, which, shard_bytes, list(dataset.names), [section.get(key) for key in ("input_path", "target_path")]]
+    names = [dataset.names[index] for index in order.tolist()]
+    what = [own, which, shard_bytes, names, [section.get(key) for key in ("input_path", "target_path")]]
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _tell(folder: Path, section: Mapping[str, Any], sets: Mapping[str, Dataset], written: Mapping[str, str]) -> None:
     """Prints and writes the section `data` that reads the shards: what acts on samples stays."""
-    paths = {"input_path", "target_path", "test_input_path", "test_target_path"}
-    kept = {*catalog.only("data").parameters, *catalog.only("predictions").parameters, *TRANSFORM_LISTS} - paths
+    kept = {*catalog.only("data").parameters, *catalog.only("predictions").parameters, *TRANSFORM_LISTS, "max_pixels"}
+    kept -= {"input_path", "target_path", "test_input_path", "test_target_path"}
     kept -= {"hdf5_outfile"} if section.get(SLICERS) else set()
     targets = next(iter(sets.values())).targets is not None
     types = {"type": "webdataset"} if targets else {"input_type": "webdataset"}

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from rmldnn.data.discovery import discover
+from rmldnn.data.discovery import denied, discover
 from rmldnn.data.source import Side
 from rmldnn.errors import DataError
 
@@ -84,3 +84,15 @@ def test_a_single_pipe_is_an_error(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"data\.input_path: `.*a\.png` is neither a file nor a folder"):
         found(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "it is gone, or a link that leads nowhere; put the file"),
+        (PermissionError(13, "Permission denied"), "you are not allowed to; allow it by `chmod +r`, or remove it"),
+        (OSError(5, "Input/output error"), "input/output error; repair or remove it"),
+    ],
+)
+def test_why_a_file_cannot_be_opened(error, said):
+    assert denied(error).startswith(said)

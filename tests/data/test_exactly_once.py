@@ -1,7 +1,7 @@
 """Every sample once in an epoch, whatever the groups, blocks, processes, workers and batch sizes."""
 
 from collections import Counter
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmldnn.data.loader import Loader
-from rmldnn.data.order import BLOCK, merged
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.data.sets import Dataset
 from rmldnn.data.source import Source
@@ -91,25 +90,3 @@ def test_no_batch_mixes_groups(sizes, batch_size):
 def test_shards_need_not_be_as_many_as_processes_or_workers(shards, world, workers):
     found = seen_by_all(dataset([7] * shards, "blocks"), 4, world, num_workers=workers)
     assert sorted(flat(found)) == list(range(7 * shards))
-
-
-def test_blocks_are_read_from_beginning_to_end():
-    blocks = [100, 3, BLOCK + 10, 50]
-    order = merged(blocks, seed=1, epoch=1)
-    starts = [0, 100, 103, 103 + BLOCK, 113 + BLOCK, 163 + BLOCK]
-    for low, high in pairwise(starts):
-        block = order[(order >= low) & (order < high)]
-        assert block.tolist() == list(range(low, high))
-
-
-def test_blocks_are_merged():
-    order = merged([100] * 4, seed=1, epoch=1)
-    assert len(set((order[:50] // 100).tolist())) == 4
-
-
-def test_the_order_of_blocks_is_another_in_another_epoch():
-    assert merged([20] * 4, 1, 1).tolist() != merged([20] * 4, 1, 2).tolist()
-
-
-def test_a_million_samples_are_ordered_in_no_time():
-    assert len(merged([1000] * 1000, 1, 1)) == 1_000_000

@@ -82,3 +82,8 @@ def test_pictures_and_the_arrays_of_the_same_names_belong_together():
 def test_pairs_by_order_are_told(said):
     pair(["a.png", "b.png"], ["x.png", "yy.png"], "target_path")
     assert "in sorted order, such as `a.png` with `x.png` and `b.png` with `yy.png`" in said()[0]
+
+
+def test_one_of_a_kind_is_told_in_good_english():
+    with pytest.raises(DataError, match="there is 1 input and 2 targets; targets without input: `b`"):
+        pair(["a"], ["a", "b"], "target_path")

@@ -101,7 +101,9 @@ def test_files_that_cannot_be_read_are_all_told(digits):
 def test_numbers_that_are_not_finite_are_told_and_not_measured(arrays):
     found = survey(arrays([np.array([[1.0, np.nan, 3.0]]), np.array([[np.inf] * 3])]))
     assert [fault.rpartition("/")[2] for fault in found.faults] == [
-        f"{index}.npy: holds NaN or infinite numbers; repair or remove it" for index in (0, 1)
+        f"{index}.npy: {count} of 3 values are not a number or infinite; repair the file, for instance by putting a "
+        "number in their place, or remove it"
+        for index, count in ((0, 1), (1, 3))
     ]
     assert found.inputs.values[1].mean.tolist() == [2]
 
@@ -129,9 +131,26 @@ def test_the_same_sample_in_two_sets(digits, write):
     ]
 
 
-def test_class_maps_of_another_extent_are_told(arrays):
+def test_class_maps_of_another_extent_are_told(arrays, tmp_path):
     found = survey(arrays([np.zeros((1, 2, 3))] * 2, [np.zeros((2, 3), int), np.zeros((2, 4), int)]))
-    assert [place[-5:] for place in found.unequal] == ["1.npy"]
+    assert found.unequal == [f"{tmp_path}/input/1.npy is 2 x 3, {tmp_path}/target/1.npy is 2 x 4"]
+
+
+def test_samples_that_do_not_fit_into_one_batch_are_told_once(arrays):
+    found = survey(arrays([np.zeros((1, 2, width)) for width in (3, 3, 4, 5)]))
+    (misfit,) = found.misfits
+    assert "/0.npy is 2 x 3 x 1, " in misfit
+    assert "/2.npy is 2 x 4 x 1 (channels last); " in misfit
+
+
+def test_a_sample_that_is_faulty_by_itself_is_no_misfit(arrays):
+    assert survey(arrays([np.zeros((1, 2, 3)), np.full((1, 2, 4), np.nan)])).misfits == []
+
+
+def test_where_each_class_occurs_first(arrays, tmp_path):
+    maps = [np.zeros((2, 3), int), np.array([[0, 1, 1], [7, 0, 1]]), np.ones((2, 3), int)]
+    places = survey(arrays([np.zeros((1, 2, 3))] * 3, maps)).targets.first
+    assert places == {0: f"{tmp_path}/target/0.npy", 1: f"{tmp_path}/target/1.npy", 7: f"{tmp_path}/target/1.npy"}
 
 
 def test_few_samples_are_evenly_chosen():

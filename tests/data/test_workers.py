@@ -126,3 +126,30 @@ def test_pictures_whose_size_differs_between_batches_are_an_error_that_names_two
     message = rf'{side}/0\.png is 6 x 4, .*{side}/3\.png is 8 x 4 .*"resize": \[6, 4\]'
     with pytest.raises(DataError, match=message):
         list(batches.epoch(1))
+
+
+def test_batches_that_are_all_kept_do_not_change(tmp_path, write):
+    for index in range(24):
+        write(tmp_path / f"{index:02d}.png", width=200, height=150)
+    opened = [data(images, images, test_input_path=str(tmp_path), test_target_path=str(tmp_path), test_batch_size=1,
+                   num_workers=count) for count in (0, 2)]  # fmt: skip
+    for _ in range(2):
+        alone, together = (list(each.loader("test").epoch(1)) for each in opened)
+        for one, other in zip(alone, together, strict=True):
+            assert torch.equal(one.inputs, other.inputs)
+            assert torch.equal(one.targets, other.targets)
+
+
+def test_an_epoch_left_early_leaves_the_memory_of_its_workers_in_order(tmp_path, write):
+    for index in range(12):
+        write(tmp_path / f"{index:02d}.png", width=200, height=150)
+    keys = {"test_input_path": str(tmp_path), "test_batch_size": 1}
+    wanted = [batch.inputs for batch in data(images, None, num_workers=0, **keys).loader("test").epoch(1)]
+    batches = data(images, None, num_workers=2, **keys).loader("test")
+    for seen in (1, 5, 2):
+        left = batches.epoch(1)
+        for _ in range(seen):
+            next(left)
+        left.close()
+        for one, other in zip(batches.epoch(1), wanted, strict=True):
+            assert torch.equal(one.inputs, other)

@@ -33,8 +33,8 @@ def test_tables_and_a_picture(data, pictures):
 def test_facts_for_programs(data):
     facts = json.loads(data("--json")[1])
     assert facts["sets"]["train"]["classes"] == [
-        {"index": 0, "name": "down", "count": 11},
-        {"index": 1, "name": "up", "count": 11},
+        {"index": 0, "name": "down", "count": 11, "first": "./train/down/down_0.png"},
+        {"index": 1, "name": "up", "count": 11, "first": "./train/up/up_0.png"},
     ]
     assert facts["sets"]["test"]["sides"]["input"]["shapes"] == [{"shape": [12, 12, 1], "dtype": "uint8", "samples": 6}]
     assert facts["warnings"] == []
@@ -63,7 +63,7 @@ def test_what_is_in_both_sets_is_a_warning(data, pictures):
     shutil.copy(pictures / "train/up/up_0.png", pictures / "test/up/z.png")
     code, said = data()
     assert code == 0
-    assert "Warning: 1 of the training samples are in the test set too" in said
+    assert "Warning: 1 sample is in both sets" in said
     assert "./train/up/up_0.png = ./test/up/z.png" in said
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from rmldnn.cli import main
 from rmldnn.config import spec, translate
 from rmldnn.config.instantiate import opened_data
+from rmldnn.data.order import shuffled
 from rmldnn.verbs.shard import _keys
 
 LAYERS = [{"class_name": "Flatten", "config": {"name": "flat", "batch_input_shape": [None, 8, 9, 3]}}]
@@ -64,13 +66,16 @@ def _same(folder, before):
         assert len(old[which]) == len(new[which])
         assert old[which].classes == new[which].classes
         indices = np.arange(len(old[which]))
+        places = {key: place for place, key in enumerate(new[which].names)}
+        moved = np.array([places[key] for key in _keys(old[which].names)])
+        assert which == "train" or (moved == indices).all()
         for side in ("inputs", "targets"):
             one, other = getattr(old[which], side), getattr(new[which], side)
             if one is None or other is None:
                 assert one is other
                 continue
             assert one.source.meaning == other.source.meaning
-            for left, right in zip(one.source.take(indices), other.source.take(indices), strict=True):
+            for left, right in zip(one.source.take(indices), other.source.take(moved), strict=True):
                 np.testing.assert_array_equal(left, right, strict=True)
     return after
 
@@ -150,6 +155,111 @@ def test_a_damaged_array_is_told_by_its_name(folder, shard):
                  "target_path": "train-arrays"}, code=3)  # fmt: skip
     assert "train-arrays/3.npy" in err
     assert "cut short" in err
+
+
+@pytest.mark.parametrize("keep", [-100, 40, 0])
+def test_a_damaged_picture_is_told_by_its_name_and_in_no_shard(folder, shard, keep):
+    path = folder / "train" / "a" / "6.v1.jpg"
+    path.write_bytes(path.read_bytes()[:keep])
+    assert "train/a/6.v1.jpg: cannot read this image" in shard(_labels(), "--shard-size", "10KB", code=3)
+    assert not (folder / "shards" / "data.json").exists()
+    written = [key for file in (folder / "shards").glob("*.idx.json") for key in json.loads(file.read_text())["keys"]]
+    assert "a/6_v1" not in written
+    assert not list((folder / "shards").glob("test-*"))
+
+
+def test_a_picture_with_bytes_changed_inside_is_found(folder, shard):
+    path = folder / "train" / "b" / "1.v1.png"
+    data = bytearray(path.read_bytes())
+    data[60:80] = bytes(20)
+    path.write_bytes(data)
+    assert "train/b/1.v1.png: cannot read this image" in shard(_labels(), code=3)
+
+
+def test_a_mask_of_other_values_is_found(folder, shard):
+    cv2.imwrite(str(folder / "train-masks" / "a" / "2.v1.png"), np.full((8, 9), 7, np.uint8))
+    data = {"input_type": "images", "target_type": "masks", "input_path": "train", "target_path": "train-masks",
+            "values": [0, 255]}  # fmt: skip
+    assert "train-masks/a/2.v1.png: has pixels of the value 7" in shard(data, code=3)
+
+
+def _damage(folder):
+    for name in ("train/a/0.v1.jpg", "train/b/5.v1.png"):
+        (folder / name).write_bytes((folder / name).read_bytes()[:100])
+
+
+def test_damaged_pictures_are_left_out_if_that_is_wanted(folder, shard):
+    _damage(folder)
+    assert "train: 7 samples in 1 shards" in shard(_labels(on_bad_sample="skip"))
+    keys = json.loads((folder / "shards" / "train-000000.idx.json").read_text())["keys"]
+    assert sorted(keys) == sorted(f"{'ab'[index % 2]}/{index}_v1" for index in (1, 2, 3, 4, 6, 7, 8))
+
+
+def test_what_is_left_out_is_said(folder, shard, capsys):
+    _damage(folder)
+    (folder / "config.json").write_text(json.dumps({"neural_network": {**CONFIG, "data": _labels()}}))
+    assert main(["shard", "config.json", "--out", "shards", "data.on_bad_sample=skip"]) == 0
+    err = capsys.readouterr().err
+    assert "2 samples of the training set could not be read and were left out" in err
+    for name in ("a/0.v1.jpg", "b/5.v1.png"):
+        assert f"left out {name}: train/{name}: cannot read this image" in err
+
+
+def test_a_damaged_array_is_left_out_even_if_it_is_the_first(folder, shard):
+    for index in (0, 3):
+        path = folder / "train-arrays" / f"{index}.npy"
+        path.write_bytes(path.read_bytes()[:100])
+    data = {"type": "numpy", "input_path": "train-arrays", "target_path": "train-arrays", "on_bad_sample": "skip"}
+    assert "train: 7 samples" in shard(data)
+
+
+def test_a_set_of_nothing_but_damage_is_told(folder, shard):
+    for path in (folder / "test").rglob("*.*"):
+        path.write_bytes(b"")
+    assert "no sample of the test set can be read; left out a/0.v1.jpg" in shard(
+        _labels(on_bad_sample="skip"), "--set", "test", code=3
+    )
+
+
+def test_a_command_that_ended_at_damage_continues_once_that_is_left_out(folder, shard):
+    _damage(folder)
+    shard(_labels(), "--shard-size", "10KB", "--set", "train", code=3)
+    said = shard(_labels(on_bad_sample="skip"), "--shard-size", "10KB", "--set", "train")
+    assert "train: 7 samples in 7 shards" in said
+
+
+def _train_keys(folder):
+    return json.loads((folder / "shards" / "train-000000.idx.json").read_text())["keys"]
+
+
+def test_the_training_set_is_mixed_by_the_seed_and_the_same_again(folder, shard):
+    orders = []
+    for seed in (1, 1, 2):
+        shard(_labels(), "--overwrite", f"seed={seed}")
+        orders.append(_train_keys(folder))
+    one, again, other = orders
+    assert one == again
+    assert sorted(one) == sorted(other)
+    assert len({tuple(order) for order in (one, other, sorted(one))}) == 3
+
+
+def test_the_order_of_the_source_can_be_kept(folder, shard):
+    shard(_labels(), "--keep-order")
+    assert _train_keys(folder) == _keys(sorted(str(path.relative_to("train")) for path in Path("train").rglob("*.*")))
+
+
+def test_a_command_does_not_continue_in_another_order(folder, shard):
+    names = sorted(path for path in Path("train").rglob("*.*"))
+    names[shuffled(9, 0, 0)[-1]].write_bytes(b"")
+    shard(_labels(), "--shard-size", "10KB", code=3)
+    assert (folder / "shards" / "train-000000.tar").exists()
+    assert "for other samples or sizes" in shard(_labels(), "--shard-size", "10KB", "--keep-order", code=3)
+
+
+def test_the_folder_of_both_sets_is_read_as_each(folder, shard):
+    shard(_labels())
+    data = {"type": "webdataset", "input_path": "shards/", "test_input_path": "shards/"}
+    assert {which: len(found) for which, found in _sets(folder / "new.json", data).items()} == {"train": 9, "test": 4}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -12,19 +12,21 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from rmldnn.data import headers
+from rmldnn.data.decode import fitting
 from rmldnn.errors import DataError
 
 FILES = "/proc/self/fd"
 """Where Linux shows what a process has open."""
 
 
-def jpeg(data: bytes, colours: str, max_pixels: int) -> NDArray[Any] | None:
+def jpeg(data: bytes, colours: str, max_pixels: int, into: NDArray[Any] | None = None) -> NDArray[Any] | None:
     """Decodes the usual kind of JPEG file; None for all else, and for what is damaged or too large.
 
     Args:
         data: The file.
         colours: Wanted channels, as simplejpeg calls them: `BGR`.
         max_pixels: Larger pictures are not decoded.
+        into: Room for the pixels, which is used if it is just as large.
     """
     header = headers.jpeg(data)
     if header is None or header.components not in (1, 3) or header.orientation != 1:
@@ -32,7 +34,7 @@ def jpeg(data: bytes, colours: str, max_pixels: int) -> NDArray[Any] | None:
     if header.height * header.width > max_pixels:
         return None
     try:
-        pixels: NDArray[Any] = simplejpeg.decode_jpeg(data, colours)
+        pixels: NDArray[Any] = simplejpeg.decode_jpeg(data, colours, buffer=fitting(into, header, colours))
     except ValueError:
         return None
     return pixels

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import glob
+import logging
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rmldnn.data.shards.remote import SCHEMES
+from rmldnn.data.source import Side, Which
 from rmldnn.errors import ConfigError, DataError, Problem
+
+_log = logging.getLogger("rmldnn")
 
 _MOST = 2**20
 _RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?\}")
+_SET = re.compile(r"(?<![a-z])(train|test|val|dev|eval)(?:ing|id|idation|uation)?(?![a-z])")
+"""The set that shards are of, in their names."""
 
 
-def expand(path: str, key: str) -> list[str]:
-    """The shards that a path names, in its order; those of a glob or a folder are sorted.
+def expand(side: Side) -> list[str]:
+    """The shards that the path of a side names, in its order; those of a glob or a folder are sorted.
+
+    Parts of the path are separated by `::`. A folder may hold both sets, as `rmldnn shard` writes them: the shards of
+    the wanted one are taken.
 
     Args:
-        path: What the user wrote; parts are separated by `::`.
-        key: The key of `data` that gives it.
+        side: Names the path.
 
     Raises:
-        ConfigError: A part is a command, or of a scheme that is not read here.
+        ConfigError: A part is a command, of a scheme that is not read here, or a folder of several sets of which it is
+            not clear which is wanted.
         DataError: There is no shard.
     """
-    shards = [shard for part in _parts(path) for shard in _expanded(part, f"data.{key}")]
-    double = next((shard for place, shard in enumerate(shards) if shard in set(shards[:place])), None)
+    key = f"data.{side.key}"
+    shards = [shard for part in _parts(side.path or "") for shard in _expanded(part, key, side.which)]
+    double = next((shard for shard, count in Counter(shards).items() if count > 1), None)
     if double is not None:
-        raise ConfigError(
-            Problem(f"data.{key}", f"names the shard `{double}` twice; every sample would be there twice")
-        )
+        raise ConfigError(Problem(key, f"names the shard `{double}` twice; every sample would be there twice"))
     return shards
 
 
@@ -37,7 +47,7 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("::") if part]
 
 
-def _expanded(part: str, key: str) -> list[str]:
+def _expanded(part: str, key: str, which: Which) -> list[str]:
     if part.lstrip().lower().startswith("pipe:") or part.lstrip().startswith("|"):
         raise ConfigError(
             Problem(key, f"`{part}` is a command, and data must not run any; name files or http(s) addresses")
@@ -57,7 +67,7 @@ def _expanded(part: str, key: str) -> list[str]:
         found = sorted(str(path) for path in Path(part).glob("*.tar") if not path.name.startswith("."))
         if not found:
             raise DataError(f"{key}: no shards in `{part}`; their names must end in .tar")
-        return found
+        return _of_set(found, part, key, which)
     if Path(part).is_file():
         return [part]
     files = []
@@ -72,6 +82,30 @@ def _expanded(part: str, key: str) -> list[str]:
             )
         files += found
     return files
+
+
+def _of_set(shards: Sequence[str], folder: str, key: str, which: Which) -> list[str]:
+    """The shards of a folder, or if their names speak of a training set and of another, those of the wanted set."""
+    sets: dict[str, list[str]] = {}
+    for shard in shards:
+        match = _SET.search(Path(shard).name.lower())
+        sets.setdefault(match[1] if match else "", []).append(shard)
+    if len(sets) == 1:
+        return list(shards)
+    if len(sets) > 2 or "train" not in sets or "" in sets:
+        names = " and ".join(f"`{Path(some[0]).name}`" for some in sets.values())
+        raise ConfigError(
+            Problem(
+                key,
+                f"the folder `{folder}` holds shards of several sets, such as {names}; name those that are wanted by a "
+                f'pattern, such as "{folder.rstrip("/")}/train-*.tar"',
+            )
+        )
+    wanted, other = sets.pop("train"), next(iter(sets.values()))
+    if which == "test":
+        wanted, other = other, wanted
+    _log.info(f"{key}: {len(wanted)} of the {len(shards)} shards in `{folder}`, the first {Path(wanted[0]).name}")
+    return wanted
 
 
 def _braces(text: str, key: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from rmldnn.errors import DataError
 
 OPEN = 64
 """Shards that a process keeps open."""
+
+_lock = threading.Lock()
+"""Held for a few instructions on what is open. No process is forked meanwhile: its lock would stay closed for ever."""
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Shard:
@@ -69,7 +74,7 @@ class Shard:
 
 
 class Reader:
-    """Reads from many shards, of which some are kept open.
+    """Reads from many shards, of which some are kept open. Several threads may read at once.
 
     Reading says where it reads, so that processes can share what their parent opened.
 
@@ -79,7 +84,7 @@ class Reader:
 
     def __init__(self, shards: list[Shard]) -> None:
         self.shards = shards
-        self._open: OrderedDict[int, int] = OrderedDict()
+        self._open: OrderedDict[int, _File] = OrderedDict()
 
     def read(self, shard: int, offset: int, size: int) -> bytes:
         """Bytes of a shard.
@@ -90,8 +95,8 @@ class Reader:
         name = self.shards[shard].name
         try:
             file = self._file(shard)
-            data = os.pread(file, size, offset)
-            while len(data) < size and (more := os.pread(file, size - len(data), offset + len(data))):
+            data = os.pread(file.number, size, offset)
+            while len(data) < size and (more := os.pread(file.number, size - len(data), offset + len(data))):
                 data += more
         except OSError as error:
             raise DataError(f"{name}: cannot read this shard: {error.strerror}") from error
@@ -102,23 +107,18 @@ class Reader:
             )
         return data
 
-    def close(self) -> None:
-        """Closes the files."""
-        while self._open:
-            os.close(self._open.popitem()[1])
-
-    def __del__(self) -> None:
-        self.close()
-
-    def _file(self, shard: int) -> int:
-        file = self._open.get(shard)
-        if file is not None:
+    def _file(self, shard: int) -> _File:
+        with _lock:
+            file = self._open.get(shard)
+            if file is not None:
+                self._open.move_to_end(shard)
+                return file
+        file = _File(self._opened(shard))  # without the lock, as it may have to be fetched
+        with _lock:
+            self._open[shard] = file
             self._open.move_to_end(shard)
-            return file
-        file = self._opened(shard)
-        self._open[shard] = file
-        if len(self._open) > OPEN:
-            os.close(self._open.popitem(last=False)[1])
+            if len(self._open) > OPEN:
+                self._open.popitem(last=False)
         return file
 
     def _opened(self, shard: int) -> int:
@@ -129,3 +129,17 @@ class Reader:
                 if last:
                     raise
         raise AssertionError
+
+
+class _File:
+    """An open file, closed when nobody holds it any more: neither the reader, nor a thread that is about to read.
+
+    Args:
+        number: Its descriptor.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.close(self.number)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path as File
 from typing import Any, Literal
 
 import h5py
+from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.arrays import OPEN, Arrays, Checked, Stored, listed, size_of
-from rmldnn.data.discovery import discover
+from rmldnn.data.arrays import OPEN, Arrays, Checked, Stored, Window, listed, size_of
+from rmldnn.data.discovery import denied, discover
 from rmldnn.data.pairing import pair
 from rmldnn.data.rows import opened
 from rmldnn.data.source import Side
@@ -40,6 +42,29 @@ _DEEPEST = 16
 """Links that are followed one after the other."""
 
 
+_extent = lru_cache(h5py.h5s.create_simple)
+"""An extent as HDF5 has it; to make one takes a while."""
+
+
+class _Dataset(Checked):
+    """A dataset of a file; see `Checked`."""
+
+    def __init__(self, dataset: h5py.Dataset, place: str, keeps: h5py.File) -> None:
+        super().__init__(dataset, place, keeps)
+        self._dtype = dataset.dtype
+        self._type = h5py.h5t.py_create(dataset.dtype)
+        self._space = dataset.id.get_space()
+
+    def read(self, window: Window, room: NDArray[Any]) -> None:
+        """Reads numbers of the type of the array right into it."""
+        if room.dtype != self._dtype or room.dtype.kind not in "iuf" or not room.flags.c_contiguous:
+            super().read(window, room)
+            return
+        with self._told():
+            self._space.select_hyperslab(tuple(part.start or 0 for part in window), room.shape)
+            self._array.id.read(_extent(room.shape), self._space, room, self._type)
+
+
 class Hdf5(Arrays):
     """Datasets of HDF5 files; see `Source`.
 
@@ -48,6 +73,7 @@ class Hdf5(Arrays):
         folder: The folder as configured.
         members: For every sample its file below the folder, and the dataset in it.
         names: Names of the samples.
+        faults: What is wrong with files that cannot be opened.
         channel_axis: Where channels are.
     """
 
@@ -59,21 +85,27 @@ class Hdf5(Arrays):
         folder: str,
         members: Sequence[tuple[str, str]],
         names: Sequence[str],
+        faults: Mapping[str, str],
         channel_axis: Literal["auto", "first", "last", "none"],
     ) -> None:
         self.folder = folder
         self.members = members
+        self.faults = faults
         super().__init__(side, names, channel_axis)
 
     def open(self, index: int) -> Stored:
         """Opens the dataset of a sample."""
         path, place = self._path(index), self.locate(index)
+        if fault := self.faults.get(self.members[index][0]):
+            raise DataError(fault)
         file = _file(path, _CACHE // min(len(self.members), OPEN))
         found = _inside(file, self.members[index][1], path)
         if not isinstance(found, h5py.Dataset):
             known = list(islice(_datasets(file, path, set()), 10))
-            raise DataError(f"{place}: there is no such dataset; the file has {', '.join(known) or 'none'}")
-        return Checked(_own(found, place), place, file)
+            raise DataError(
+                f"{place}: there is no such dataset; the file has {', '.join(known) or 'none'}; correct `data.dataset`"
+            )
+        return _Dataset(_own(found, place), place, file)
 
     def locate(self, index: int) -> str:
         """The path of the file, and that of the dataset in it."""
@@ -125,15 +157,16 @@ def hdf5(
 
 def _open(side: Side, dataset: str | None, channel_axis: Literal["auto", "first", "last", "none"]) -> Hdf5:
     folder, files = discover(side, _SUFFIXES, "HDF5 data")
+    faults: Mapping[str, str] = {}
     if dataset is not None:
         members = {file: (file, dataset.strip("/")) for file in files}
     else:
-        found = listed(files, lambda file: _names(f"{folder.rstrip('/')}/{file}"))
+        found, faults = listed(files, lambda file: _names(f"{folder.rstrip('/')}/{file}"), skip_bad=side.skip_bad)
         members = {name if len(files) == 1 else f"{file}/{name}": (file, name) for file, name in found}
     names = sorted(members)
     if side.inputs is not None:
         names = pair(side.inputs.names, names, side.key)
-    return Hdf5(side, folder, [members[name] for name in names], names, channel_axis)
+    return Hdf5(side, folder, [members[name] for name in names], names, faults, channel_axis)
 
 
 def _file(path: str, cache: int = 0) -> h5py.File:
@@ -150,7 +183,7 @@ def _file(path: str, cache: int = 0) -> h5py.File:
         return h5py.File(path, "r", **keys)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         if isinstance(error, OSError) and error.strerror and not isinstance(error, BlockingIOError):
-            raise DataError(f"{path}: cannot read this file: {error.strerror}") from None
+            raise DataError(f"{path}: cannot read this file: {denied(error)}") from None
         cause = _STARTS.get(start, "it is no HDF5 file; repair or remove it")
         raise DataError(f"{path}: cannot read this file: {cause}") from None
 

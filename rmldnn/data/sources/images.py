@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rmldnn.component import component
 from rmldnn.data.decode import MAX_PIXELS, SUFFIXES, Bands, decode
 from rmldnn.data.discovery import discover
+from rmldnn.data.memory import assembled
 from rmldnn.data.pairing import pair
-from rmldnn.data.source import Indices, Meaning, Side, Source
+from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
 from rmldnn.errors import ConfigError, DataError, Problem
 from rmldnn.types import Count
 
@@ -82,19 +83,21 @@ class Images(Pictures):
         self.bands = bands
         self.max_pixels = max_pixels
 
-    def take(self, indices: Indices) -> list[NDArray[Any]]:
+    def take(self, indices: Indices) -> Samples:
         """Decodes the images at `indices`, each (H, W, C), or (D, H, W, C) for a file of several pages."""
-        taken = [
-            decode(
-                self.locate(index),
+
+        def read(place: int, into: NDArray[Any] | None) -> NDArray[Any]:
+            return decode(
+                self.locate(int(indices[place])),
                 grayscale=self.grayscale,
                 rgb=self.rgb,
                 bands=self.bands,
                 max_pixels=self.max_pixels,
+                into=into,
             )
-            for index in indices.tolist()
-        ]
-        if len({pixels.dtype.kind for pixels in taken}) > 1:
+
+        taken = assembled(range(len(indices)), read)
+        if isinstance(taken, list) and len({pixels.dtype.kind for pixels in taken}) > 1:
             floats = [pixels.dtype.kind == "f" for pixels in taken]
             one, other = (self.locate(int(indices[floats.index(wanted)])) for wanted in (True, False))
             raise DataError(

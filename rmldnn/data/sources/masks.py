@@ -18,6 +18,7 @@ from rmldnn.data.decode import (
     MAX_PIXELS,
     SUFFIXES,
     contents,
+    is_whole,
     opencv,
     opencv_pages,
     refuse_large,
@@ -121,7 +122,12 @@ def masks(side: Side, *, values: list[Index] | None = None, max_pixels: Count = 
             "as PNG files, or use `images` for targets that are pictures"
         )
     if side.inputs is not None:
-        names = pair(side.inputs.names, names, side.key)
+        try:
+            names = pair(side.inputs.names, names, side.key)
+        except DataError as error:
+            passed = sorted({*found} - {*names})
+            more = f"; JPEG files, which do not keep values exactly, are passed over: `{passed[0]}`" if passed else ""
+            raise DataError(f"{error}{more}{f' and {len(passed) - 1} more' if len(passed) > 1 else ''}") from None
     return Masks(folder, names, values, max_pixels)
 
 
@@ -143,6 +149,8 @@ def decode_indices(path: str, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     if data.startswith(b"\xff\xd8\xff"):
         raise DataError(f"{path}: cannot use this mask: JPEG does not keep values exactly; {_WORDS}")
     divisor = 1
+    if not is_whole(data):
+        raise unreadable(path, data)
     if data.startswith(tiff.MAGIC):
         pixels = _tiff(path, data)
     elif data.startswith(png.SIGNATURE) and len(data) > png.HEADER:

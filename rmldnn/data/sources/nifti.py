@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rmldnn.component import component
 from rmldnn.data.arrays import Arrays, ChannelAxis, Checked, Stored, meaning_of, size_of
-from rmldnn.data.discovery import discover
+from rmldnn.data.discovery import denied, discover
 from rmldnn.data.pairing import pair
 from rmldnn.data.source import Meaning, Side
 from rmldnn.errors import ConfigError, DataError, Problem
@@ -170,11 +170,15 @@ def _opened(path: str) -> Any:
         file = nibabel.load(path)
         File(file.file_map["image"].filename).stat()
     except FileNotFoundError:
-        raise DataError(f"{path}: cannot read this volume: there is no such file, or none of its pair") from None
+        raise DataError(
+            f"{path}: cannot read this volume: there is no such file, or none of its pair; put the missing one back"
+        ) from None
     except OSError as error:
-        cause = error.strerror or "it is damaged or cut short; repair or remove it"
+        cause = denied(error) if error.strerror else "it is damaged or cut short; repair or remove it"
         raise DataError(f"{path}: cannot read this volume: {cause}") from None
-    except (EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError):
+    except EOFError:
+        raise DataError(f"{path}: cannot read this volume: it is cut short; repair or remove it") from None
+    except (ValueError, zlib.error, ImageFileError, HeaderDataError):
         raise DataError(
             f"{path}: cannot read this volume: it is empty, damaged, or not of NIfTI; repair or remove it"
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path as File
 from typing import IO, Any, Literal
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rmldnn.component import component
 from rmldnn.data.arrays import Arrays, Checked, Stored, listed, real, size_of
-from rmldnn.data.discovery import discover
+from rmldnn.data.discovery import denied, discover
 from rmldnn.data.pairing import pair
 from rmldnn.data.rows import opened
 from rmldnn.data.source import Side
@@ -37,6 +37,7 @@ class Numpy(Arrays):
         side: What was opened.
         folder: The folder as configured.
         members: For every sample its file below the folder, and its name in the archive; empty for `.npy`.
+        faults: What is wrong with files that cannot be opened.
         channel_axis: Where channels are.
     """
 
@@ -47,16 +48,20 @@ class Numpy(Arrays):
         side: Side,
         folder: str,
         members: Sequence[tuple[str, str]],
+        faults: Mapping[str, str],
         channel_axis: Literal["auto", "first", "last", "none"],
     ) -> None:
         self.folder = folder
         self.members = members
+        self.faults = faults
         self._unpack = lru_cache(maxsize=_UNPACKED)(_unpacked)
         super().__init__(side, [_name(member) for member in members], channel_axis)
 
     def open(self, index: int) -> Stored:
         """Maps the array of a sample into memory; compressed ones are unpacked when they are read."""
         file, member = self.members[index]
+        if file in self.faults:
+            raise DataError(self.faults[file])
         path, place = f"{self.folder.rstrip('/')}/{file}", self.locate(index)
         try:
             if not member:
@@ -71,7 +76,7 @@ class Numpy(Arrays):
             with File(path).open("rb") as stream:
                 return Checked(_mapped(path, stream, _start(stream, info), info.file_size, place), place)
         except OSError as error:
-            raise DataError(f"{place}: cannot read this array: {error.strerror or error}") from None
+            raise DataError(f"{place}: cannot read this array: {denied(error)}") from None
         except (ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
             raise _damaged(place) from None
 
@@ -123,11 +128,11 @@ def numpy(
 
 def _open(side: Side, channel_axis: Literal["auto", "first", "last", "none"]) -> Numpy:
     folder, files = discover(side, {_ARRAY, _ARCHIVE}, "NumPy arrays")
-    members = listed(files, lambda file: _members(f"{folder.rstrip('/')}/{file}"))
+    members, faults = listed(files, lambda file: _members(f"{folder.rstrip('/')}/{file}"), skip_bad=side.skip_bad)
     if side.inputs is not None:
         by_name = {_name(member): member for member in members}
         members = [by_name[name] for name in pair(side.inputs.names, sorted(by_name), side.key)]
-    return Numpy(side, folder, members, channel_axis)
+    return Numpy(side, folder, members, faults, channel_axis)
 
 
 def _name(member: tuple[str, str]) -> str:
@@ -142,7 +147,7 @@ def _members(path: str) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(_ARRAY)]
     except OSError as error:
-        raise DataError(f"{path}: cannot read this archive: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot read this archive: {denied(error)}") from None
     except (ValueError, NotImplementedError, zipfile.BadZipFile):
         raise DataError(
             f"{path}: cannot read this archive: it is damaged, cut short, or was not written by `numpy.savez`; repair "

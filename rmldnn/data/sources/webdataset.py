@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.arrays import ChannelAxis, channels_last
+from rmldnn.data.arrays import ChannelAxis, channels_last, together
 from rmldnn.data.decode import SUFFIXES, decode
+from rmldnn.data.memory import assembled
 from rmldnn.data.shards import decoding
 from rmldnn.data.shards.index import CLASS, MEMBERS_LISTED, Described
 from rmldnn.data.shards.paths import expand
 from rmldnn.data.shards.reading import Reader, Shard
-from rmldnn.data.shards.remote import Cache, bytes_of
+from rmldnn.data.shards.remote import SCHEMES, Cache, bytes_of
 from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
 from rmldnn.data.sources.masks import Masks
 from rmldnn.errors import ConfigError, DataError, Problem
@@ -67,7 +68,8 @@ class Shards(Source):
         if missing.size:
             more = f", nor have {missing.size - 1} more samples" if missing.size > 1 else ""
             raise DataError(
-                f"{self.locate(int(missing[0]))}: has no member {_or(self._suffixes)}{more}; every sample needs one"
+                f"{self.locate(int(missing[0]))}: has no member {_or(self._suffixes)}{more}; every sample needs one, "
+                f"so write the shards anew, or name another one by `{side.role}_member`"
             )
         axis = described.keys.get("channel_axis", "last")
         self._automatic = axis == "auto"
@@ -85,8 +87,7 @@ class Shards(Source):
         places = np.argsort(indices, kind="stable")  # samples are numbered as they lie
         wanted = indices[places]
         shards = np.searchsorted(self._ends, wanted, side="right")
-        samples: list[Any] = [None] * len(indices)
-        for place, index, shard, which, offset, size in zip(
+        members = zip(
             places.tolist(),
             wanted.tolist(),
             shards.tolist(),
@@ -94,9 +95,14 @@ class Shards(Source):
             self._offsets[wanted].tolist(),
             self._sizes[wanted].tolist(),
             strict=True,
-        ):
-            samples[place] = self._decode(self._reader.read(shard, offset, size), which, index)
-        return samples
+        )
+        found = {place: member for place, *member in members}
+
+        def read(place: int, into: NDArray[Any] | None) -> NDArray[Any]:
+            index, shard, which, offset, size = found[place]
+            return self._decode(self._reader.read(shard, offset, size), which, index, into)
+
+        return assembled(list(found), read)
 
     def locate(self, index: int) -> str:
         """The shard, and the member of the sample."""
@@ -113,14 +119,14 @@ class Shards(Source):
         shard = int(np.searchsorted(self._ends, index, side="right"))
         return shard, index - int(self._ends[shard] - self.blocks[shard])
 
-    def _decode(self, data: bytes, which: int, index: int) -> NDArray[Any]:
+    def _decode(self, data: bytes, which: int, index: int, into: NDArray[Any] | None) -> NDArray[Any]:
         if self._are_arrays[which]:
             return channels_last(decoding.array(data, self.locate(index)), self._axis)
         if self.described.kind == "masks":
             return decoding.through_file(data, self.locate(index), self._mask)
         keys = self.described.keys
         if keys.get("bands") in (None, "auto"):
-            pixels = decoding.jpeg(data, self._colours, self.max_pixels)
+            pixels = decoding.jpeg(data, self._colours, self.max_pixels, into)
             if pixels is not None:
                 return pixels
         return decoding.through_file(
@@ -172,10 +178,11 @@ def webdataset(
     """Opens shards: tar files in the format of webdataset, as `rmldnn shard` and others write them.
 
     The path is a pattern such as `train-{000000..000127}.tar`, a glob, a folder, one file, or several of these with
-    `::` between them; it may begin with http:// or https://. Members of a sample have one name and different suffixes:
-    `17.jpg` and `17.cls`. Inputs and targets lie in the same shards, unless targets have a path of their own. Beside
-    every shard stands an index, such as `train-000000.idx.json`; it is made when it is missing. Shards that `rmldnn
-    shard` wrote say themselves what they hold, and need no further keys.
+    `::` between them; it may begin with http:// or https://. Where the shards of a folder are called `train...` and
+    `test...`, each set takes its own. Members of a sample have one name and different suffixes: `17.jpg` and `17.cls`.
+    Inputs and targets lie in the same shards, unless targets have a path of their own. Beside every shard stands an
+    index, such as `train-000000.idx.json`; it is made when it is missing. Shards that `rmldnn shard` wrote say
+    themselves what they hold, and need no further keys.
 
     Args:
         side: What to open.
@@ -214,7 +221,7 @@ def webdataset(
     else:
         _log.info(f"Discovering {side.words} {side.role} shards...")
         cache = Cache(cache_path, limit)
-        shards = [Shard(path, cache) for path in expand(side.path, side.key)]
+        shards = _opened(expand(side), cache)
     members = None if member is None else [part.strip().lstrip(".").lower() for part in member.split(";")]
     described = _described(shards, side, members, pictures)
     if described is None:
@@ -232,6 +239,25 @@ def webdataset(
             f"`{source.names[0]}`"
         )
     return source
+
+
+def _opened(paths: Sequence[str], cache: Cache) -> list[Shard]:
+    """All shards.
+
+    Raises:
+        DataError: Some cannot be used; tells of each.
+    """
+    shards, faults = [], []
+    for path in paths:
+        try:
+            shards.append(Shard(path, cache))
+        except DataError as error:
+            if path.startswith(SCHEMES):
+                raise  # others of that server would be waited for as long
+            faults.append(str(error))
+    if faults:
+        raise together(faults)
+    return shards
 
 
 def _described(

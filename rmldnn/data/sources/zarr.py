@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path as File
@@ -24,6 +25,7 @@ _log = logging.getLogger("rmldnn")
 
 _VERSION_2, _VERSION_3 = ".zarray", "zarr.json"
 """The file that says what the array in its folder is, in version 2 and 3 of the format."""
+_NO_CHUNKS = (_VERSION_2, _VERSION_3, ".zattrs", ".zmetadata", ".zgroup")
 
 
 class Zarr(Arrays):
@@ -61,6 +63,26 @@ class Zarr(Arrays):
                 f"{place}: cannot read this array: its description is damaged, or needs a codec that is not installed; "
                 "repair or remove it"
             ) from None
+
+    def doubt(self, index: int) -> str:
+        """That chunks are missing, as in a copy that was broken off; they count as filled with one number."""
+        import zarr
+
+        place = self.locate(index)
+        try:
+            self.stored(index)
+        except DataError:
+            return ""  # told when it is read
+        array = zarr.open_array(place, mode="r")
+        parts = getattr(array, "shards", None) or array.chunks
+        wanted = math.prod(-(-extent // part) for extent, part in zip(array.shape, parts, strict=True))
+        missing = wanted - sum(name not in _NO_CHUNKS for _, _, files in os.walk(place) for name in files)
+        if missing <= 0:
+            return ""
+        return (
+            f"{place}: {missing:,} of {wanted:,} chunks are not there and read as {array.fill_value}; this is right "
+            "where nothing was written, but if the copy is not complete, copy it again"
+        )
 
     def locate(self, index: int) -> str:
         """The folder of the array."""

@@ -61,7 +61,8 @@ def test_one_dataset_of_every_file_can_be_chosen(save, tmp_path):
 
 def test_what_there_is_instead_of_the_chosen_dataset(save):
     path = save("a.h5", x=np.zeros(2), g__y=np.zeros(2))
-    assert fault(path, dataset="z") == f"{path}/z: there is no such dataset; the file has g/y, x"
+    cause = "there is no such dataset; the file has g/y, x; correct `data.dataset`"
+    assert fault(path, dataset="z") == f"{path}/z: {cause}"
 
 
 def test_texts_beside_the_samples_are_passed_over(save):
