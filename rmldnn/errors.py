@@ -7,7 +7,9 @@
     │   ├── NetworkError    2   the network described by `layers` cannot be built
     │   └── CheckpointError 2   a checkpoint cannot be read, or belongs to another network
     ├── DataError           3   the data is missing, unreadable or inconsistent
-    └── LaunchError         1   the processes of a parallel run cannot find each other
+    ├── LaunchError         1   the processes of a parallel run cannot find each other
+    ├── TrainingError       1   the training cannot go on: its loss is no number, or grows without bound
+    └── StoppedError     128+n   the run was told to leave by signal n; its state is saved
 
 A message names the place, the fault, the value and the remedy.
 """
@@ -74,3 +76,20 @@ class DataError(RmldnnError):
 
 class LaunchError(RmldnnError):
     """Processes of a parallel run cannot be joined."""
+
+
+class TrainingError(RmldnnError):
+    """A training that cannot go on."""
+
+
+class StoppedError(RmldnnError):
+    """A run that was told to leave, and has left.
+
+    Args:
+        signal: The number of the signal that said so.
+        message: What was saved, and how to go on.
+    """
+
+    def __init__(self, signal: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal

@@ -6,22 +6,25 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path as Folder
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 
+from rmldnn import assembling, training
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
 from rmldnn.config.check import trains
 from rmldnn.config.instantiate import instantiate
 from rmldnn.config.spec import Spec
 from rmldnn.data.loader import Loader
-from rmldnn.engine.checkpoint import fingerprint
 from rmldnn.engine.interface import Engine, open_engine
+from rmldnn.engine.leaving import Leave, Unsaved
 from rmldnn.engine.loop import evaluate, fit
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import NetworkError, Problem, RmldnnError
+from rmldnn.metrics.measure import Metrics
 from rmldnn.networks.compile import network
 from rmldnn.networks.drawing import draw
 from rmldnn.networks.network import Network
@@ -30,7 +33,8 @@ from rmldnn.output.outfile import Outfile
 from rmldnn.sections import chosen_rows, dataset_rows, network_rows
 from rmldnn.steps import Step
 from rmldnn.tasks.supervised import Supervised
-from rmldnn.types import Count, Index, Path, Source
+from rmldnn.training import Course
+from rmldnn.types import Count, Index, Path
 
 log = logging.getLogger("rmldnn")
 
@@ -71,10 +75,12 @@ def main(
         for problem in [*loaded.warnings, *composed.notices]:
             screen.text(f"Warning: {problem}")
         keys = {key: config[key] for key in catalog.only("job").parameters if key in config}
+        leave = Leave()
         with ranks.one_voice():
-            steps, outputs = run(config, engine, screen, lenient, **keys)
+            steps, outputs = run(config, engine, screen, leave, Folder(loaded.document.name).stem, lenient, **keys)
         for output in outputs:
             stack.callback(output.close)  # twice is once
+        stack.enter_context(leave)
         for step in steps:
             for output in outputs:
                 output.consume(step)
@@ -89,10 +95,13 @@ def run(
     config: Mapping[str, Any],
     engine: Engine,
     console: Console,
+    leave: Leave,
+    stem: str = "run",
     lenient: bool = False,
     *,
     num_epochs: Count = 1,
     outfile: Path | None = None,
+    run_folder: Path | None = None,
     seed: Index = 0,
     debug: bool = False,
     debug_interval: Count = 1,  # noqa: ARG001 - of the original; a network is drawn once
@@ -103,9 +112,13 @@ def run(
         config: The composed configuration.
         engine: Where and with whom to compute.
         console: Who tells people about it.
+        leave: Whether the run is to leave.
+        stem: Name of the run.
         lenient: Unknown keys of layers are warnings.
         num_epochs: Passes over the training data.
         outfile: Base name of two log files: `out.txt` gives `out_train.txt` and `out_test.txt`; none without it.
+        run_folder: Folder of a training: history, states to go on from, and how it was made; `runs/<name of the
+            configuration file>` by default, with a number behind it if there is one already.
         seed: Seed of the initial weights, the order of the samples and the dropout.
         debug: Whether a drawing of the network is written into the working directory: `<name of the network>.dot` for
             GraphViz, and `.svg` where that is installed.
@@ -114,11 +127,14 @@ def run(
     Returns:
         The steps of the run, yet to be taken, and who wants to see them in this process.
     """
+    trained = trains(config["data"])
+    nodes = translate.job(config)
+    compute = instantiate(nodes["compute"]).on(engine.device, training=trained)
     console.section("Device(s)", [(device, "") for device in engine.devices])
     if engine.world > 1:
         console.section("Gradient reducer", [("Type", "DeepSpeed")])
+    console.section("Computation", compute.rows())
     torch.manual_seed(seed)
-    nodes = translate.job(config)
     model = _network(nodes["network"], config, lenient)
     console.section("Neural Network", network_rows(model))
     if debug and engine.rank == 0:
@@ -127,39 +143,45 @@ def run(
     checkpoints = instantiate(nodes["checkpoints"])
     checkpoints.load_into(model, config.get("layers"))
     engine.place(model)
-    torch.manual_seed(seed + 1 + engine.rank)  # each process drops out other units
-
-    training = trains(config["data"])
-    optimizer, scheduler = _learning(model, config, nodes, console) if training else (None, None)
-    loss = instantiate(_with_source(nodes["loss"], model))
-    if nodes["loss"] is not None and model.last_activation == "softmax" and nodes["loss"]["_target_"].endswith(".nll"):
-        log.warning("the loss NLL takes log-probabilities, but the network ends in softmax; end it in log_softmax")
-    if loss is not None:
-        console.section("Loss", chosen_rows("loss", config["loss"]))
+    if trained:
+        learns = training.learner(engine, model, config, nodes, compute, num_epochs)
+        console.section("Optimizer", chosen_rows("optimizer", config["optimizer"]), footer=False)
+        for schedule in translate.listed(config["optimizer"].get("lr_scheduler")):
+            console.section("Learning rate scheduler", chosen_rows("scheduler", schedule), footer=False)
+    loss = training.loss(nodes["losses"], model)
+    for keys in translate.listed(config.get("loss")):
+        console.section("Loss", chosen_rows("loss", keys))
 
     loaders = _loaders(nodes["data"], engine, seed)
     for loader in loaders.values():
         _require_fit(model, loader, "network" if nodes["network"] else "layers")
+    test = loaders.get("test")
     outputs: list[Consumer] = [console]
     predictions = instantiate(nodes["predictions"])
     if engine.rank == 0:
         outputs += [predictions, checkpoints.saver(model)]
         if outfile is not None:
-            outputs.append(Outfile(outfile, train=training, test="test" in loaders))
-    done = torch.zeros((), dtype=torch.int64, device=engine.device)
-    if engine.rank == 0 and "test" in loaders and (slices := loaders["test"].dataset.slices) is not None:
-        assembly = predictions.assembly(slices, "" if training else fingerprint(model))
-        if assembly is not None:
-            outputs.append(assembly)
-            done += assembly.resume_at
-    seen = int(engine.total(done))
+            outputs.append(Outfile(outfile, train=trained, test=test is not None))
     console.section("Dataset", dataset_rows(loaders, engine.world, predictions.rows))
 
-    task, test, wanted = Supervised(loss, penalty=model.penalty), loaders.get("test"), bool(predictions.rows)
-    if optimizer is None:
-        steps = evaluate(engine, task, model, loaders["test"], wanted, seen)
+    task, wanted = Supervised(loss, penalty=model.penalty), bool(predictions.rows)
+    classes = test.dataset.classes if test is not None else ()
+    metrics = Metrics([instantiate(node) for node in nodes["metrics"]], loss, classes) if nodes["metrics"] else None
+    if trained:
+        if test is not None and predictions.assembles and engine.rank == 0:
+            outputs.append(assembling.at_the_end(predictions, model, test))
+        folder = Folder(run_folder or f"runs/{stem}")
+        course = Course(num_epochs, seed, checkpoints, instantiate(nodes["stopping"]), folder, leave)
+        loop = partial(fit, engine, task, learns, loaders["train"], test, want_predictions=wanted, metrics=metrics)
+        steps, outputs = training.training(engine, model, learns, course, outputs, loop)
+    elif predictions.assembles:
+        steps, assemblies = assembling.steps(engine, task, model, loaders["test"], predictions, compute)
+        outputs += assemblies
     else:
-        steps = fit(engine, task, model, optimizer, scheduler, loaders["train"], test, num_epochs, wanted)
+        ready = engine.prepare(model, compute=compute)
+        steps = evaluate(engine, task, ready, loaders["test"], want_predictions=wanted, metrics=metrics)
+    if not trained:
+        outputs.append(Unsaved(leave))
     return _telling_what_was_skipped(steps, loaders, engine), outputs
 
 
@@ -198,29 +220,6 @@ def _network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient:
         raise NetworkError(
             [replace(fault, path=f"network.{fault.path}".rstrip(".")) for fault in error.problems]
         ) from error
-
-
-def _learning(model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], console: Console) -> tuple[Any, Any]:
-    """The optimizer and, where one is configured, its schedule."""
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not trainable:
-        raise NetworkError(Problem("layers", "nothing can be trained: no layer has parameters with `trainable`: true"))
-    optimizer = instantiate(nodes["optimizer"])(trainable)
-    console.section("Optimizer", chosen_rows("optimizer", config["optimizer"]), footer=False)
-    schedule = instantiate(nodes["scheduler"])
-    if schedule is None:
-        return optimizer, None
-    rows = chosen_rows("scheduler", config["optimizer"]["lr_scheduler"])
-    console.section("Learning rate scheduler", rows, footer=False)
-    return optimizer, schedule(optimizer)
-
-
-def _with_source(node: Mapping[str, Any] | None, model: Network) -> Mapping[str, Any] | None:
-    """Tells a loss which activation its input went through, where the user does not: the last one of the network."""
-    last = model.last_activation or "linear"
-    if node is None or node.get("source", last) is not None or last not in get_args(Source):
-        return node
-    return {**node, "source": last}
 
 
 def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Loader]:

@@ -29,9 +29,17 @@ def chosen_rows(group: str, values: Mapping[str, Any]) -> Rows:
     form = catalog.find(group, values[head.lower()])
     assert form is not None  # noqa: S101 - the configuration was checked
     shown = {key: values.get(key, parameter.default) for key, parameter in form.parameters.items()}
-    if shown.get("source", "") is None:
-        del shown["source"]  # the network says it
+    for key, usual in _UNSAID.get(group, {}).items():
+        if shown.get(key, usual) == usual:
+            shown.pop(key, None)
     return component_rows(head, form.title, shown)
+
+
+_UNSAID: Mapping[str, Mapping[str, Any]] = {
+    "loss": {"source": None},  # the network says it
+    "scheduler": {"num_epochs": None, "per": "epoch"},
+}
+"""Values that the original does not know, and that mean nothing new."""
 
 
 def dataset_rows(loaders: Mapping[str, Loader], world: int, predictions: Rows) -> Rows:

@@ -5,8 +5,8 @@ Tensors stay on their device; a consumer that needs a number converts it, so tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ class Batch:
 
 @dataclass(slots=True)
 class TrainStep:
-    """One update of the parameters. `loss` and `grad_norm` are those of the whole global batch, before the update."""
+    """One update of the parameters. `loss` and `grad_norm` are those of the whole global batch, before the update.
+
+    `names` are those of this process's samples; where batches are accumulated, an update's batches count as one.
+    """
 
     epoch: int
     num_epochs: int
@@ -45,6 +48,7 @@ class TrainStep:
     grad_norm: Tensor
     data_seconds: float
     compute_seconds: float
+    names: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -75,21 +79,23 @@ class TrainEnd:
 
 @dataclass(slots=True)
 class EvalEnd:
-    """An evaluation is over. `loss` and `accuracy` are those of the whole test set."""
+    """An evaluation is over. `loss`, `accuracy` and `metrics`, by name, are those of the whole test set."""
 
     epoch: int
     num_epochs: int
     seconds: float
     loss: Tensor | None = None
     accuracy: Tensor | None = None
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class EpochEnd:
-    """The epoch is over, evaluation included: the moment to save."""
+    """The epoch is over, evaluation included: the moment to save. The `last` one may come early."""
 
     epoch: int
     num_epochs: int
+    last: bool
 
 
 Step: TypeAlias = TrainStep | EvalStep | TrainEnd | EvalEnd | EpochEnd

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
+from typing_extensions import TypedDict, is_typeddict
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -31,6 +32,14 @@ Backbone = Literal[
     "resnet152v2", "mobilenet", "mobilenetv2", "densenet121", "densenet169", "densenet201", "inceptionv3", "xception",
 ]  # fmt: skip
 """A classification network that a segmentation network takes as its encoder."""
+
+
+class Keep(TypedDict, total=False):
+    """Which checkpoints are kept: the `last` so many, and the `best` by the number of that name."""
+
+    last: Count
+    best: str
+
 
 _WORDS = {
     bool: "true or false",
@@ -58,6 +67,8 @@ def describe(annotation: Any) -> str:
         return f"a list of {_plural(arguments[0])}"
     if origin is dict:
         return "an object"
+    if is_typeddict(annotation):
+        return "an object with " + " and ".join(f"`{key}`" for key in annotation.__annotations__)
     return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 

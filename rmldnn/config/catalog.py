@@ -19,6 +19,7 @@ from rmldnn.component import Form, Parameter, near_miss
 
 GROUPS = {
     "job": "rmldnn.run",
+    "compute": "rmldnn.engine.compute",
     "network": "rmldnn.networks.compile",
     "zoo": "rmldnn.networks.zoo",
     "layer": "rmldnn.networks.layers",
@@ -27,10 +28,13 @@ GROUPS = {
     "transform": "rmldnn.data.transforms",
     "slicer": "rmldnn.data.slicer",
     "loss": "rmldnn.losses",
+    "metric": "rmldnn.metrics",
     "optimizer": "rmldnn.optimizers",
     "scheduler": "rmldnn.schedulers",
     "checkpoints": "rmldnn.engine.checkpoint",
+    "early_stopping": "rmldnn.engine.stopping",
     "predictions": "rmldnn.output.predictions",
+    "tracker": "rmldnn.output.trackers",
 }
 
 _KINDS = {"zoo": "network family"}

@@ -8,16 +8,21 @@ nothing slips past through a group file or the command line.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rmldnn.component import Form, misspelt, show, unknown_key
 from rmldnn.config import catalog
 from rmldnn.errors import Problem
+from rmldnn.optimizers.groups import check_groups
 
 Values = dict[str, Any]
 
-SECTIONS = ("network", "data", "loss", "optimizer", "checkpoints")
+SECTIONS = ("network", "data", "loss", "optimizer", "metrics", "early_stopping", "checkpoints")
+TOP = ("job", "network", "compute")
+"""Groups whose keys stand at the top level."""
+PARAMETERS = "parameters"
+"""The key of `optimizer` that gives keys to some layers only."""
 TRANSFORM_LISTS = ("transforms", "input_transforms", "target_transforms")
 SLICERS = "slicers"
 PATHLESS = ("labels", "mnist", "webdataset", "pde")
@@ -28,11 +33,12 @@ _FEW = 8
 
 def check(values: Values) -> Iterator[Problem]:
     """Every problem of a configuration (the content of `neural_network`), paths in its own words."""
-    top = _merged("", catalog.only("job"), catalog.only("network"))
-    yield from _keys(top, values, "", SECTIONS)
+    yield from _keys(_merged("", *map(catalog.only, TOP)), values, "", SECTIONS)
     for name, judge in _JUDGES.items():
         section = values.get(name)
-        if section is not None and not isinstance(section, dict):
+        if isinstance(section, list) and name in _LISTS:
+            yield from _LISTS[name](section)
+        elif section is not None and not isinstance(section, dict):
             yield Problem(name, f"must be an object, got {show(section)}")
         else:
             yield from judge(section)
@@ -78,17 +84,76 @@ def _loss(values: Values | None) -> Iterator[Problem]:
     yield from _chosen(values, "loss", "function", "loss")
 
 
+def _losses(items: list[Any]) -> Iterator[Problem]:
+    if not items:
+        yield Problem("loss", 'lists no loss; write {"function": "..."}, or several of these with a `weight` each')
+    for index, item in enumerate(items):
+        here = f"loss[{index}]"
+        if not isinstance(item, dict):
+            yield Problem(here, f'must be an object such as {{"function": "Dice", "weight": 0.7}}, got {show(item)}')
+            continue
+        if "factor" in item and _is_number(item.get("weight")):
+            yield Problem(f"{here}.weight", "a number is the weight of the loss, as `factor` is; remove one of them")
+        factor, keys = term(item)
+        if not _is_number(factor) or factor < 0:
+            name = "factor" if "factor" in item else "weight"
+            yield Problem(f"{here}.{name}", f"must be a number of at least 0, got {show(factor)}")
+        yield from _chosen(keys, here, "function", "loss")
+
+
+def term(item: Values) -> tuple[Any, Values]:
+    """The weight of a loss in a sum of losses, `factor` or a `weight` that is a number, and its other keys."""
+    keys = dict(item)
+    factor = keys.pop("factor", 1.0)
+    return (keys.pop("weight"), keys) if _is_number(keys.get("weight")) else (factor, keys)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _metrics(values: Values | None) -> Iterator[Problem]:
+    if values is not None:
+        yield Problem("metrics", f'must be a list such as ["IoU", {{"name": "AUROC"}}], got {show(values)}')
+
+
+def _listed_metrics(items: list[Any]) -> Iterator[Problem]:
+    for index, item in enumerate(items):
+        here = f"metrics[{index}]"
+        if not isinstance(item, (str, dict)):
+            yield Problem(here, f'must be a name or an object such as {{"name": "IoU"}}, got {show(item)}')
+        elif isinstance(item, str) and catalog.find("metric", item) is None:
+            yield Problem(here, catalog.absent("metric", item))
+        elif isinstance(item, dict):
+            yield from _chosen(item, here, "name", "metric")
+
+
 def _checkpoints(values: Values | None) -> Iterator[Problem]:
     yield from _keys(catalog.only("checkpoints"), values or {}, "checkpoints")
 
 
+def _early_stopping(values: Values | None) -> Iterator[Problem]:
+    yield from _keys(catalog.only("early_stopping"), values or {}, "early_stopping")
+
+
 def _optimizer(values: Values | None) -> Iterator[Problem]:
-    yield from _chosen(values, "optimizer", "type", "optimizer", ("lr_scheduler",))
-    scheduler = (values or {}).get("lr_scheduler")
-    if scheduler is not None and not isinstance(scheduler, dict):
-        yield Problem("optimizer.lr_scheduler", f"must be an object, got {show(scheduler)}")
+    yield from _chosen(values, "optimizer", "type", "optimizer", ("lr_scheduler", PARAMETERS))
+    optimizer = catalog.find("optimizer", str((values or {}).get("type")))
+    if optimizer is not None and values is not None and values.get(PARAMETERS) is not None:
+        yield from check_groups(values[PARAMETERS], optimizer)
+    path, schedules = "optimizer.lr_scheduler", (values or {}).get("lr_scheduler")
+    if isinstance(schedules, list):
+        for index, item in enumerate(schedules):
+            yield from _schedule(item, f"{path}[{index}]")
+    elif schedules is not None:
+        yield from _schedule(schedules, path)
+
+
+def _schedule(values: Any, path: str) -> Iterator[Problem]:
+    if isinstance(values, dict):
+        yield from _chosen(values, path, "type", "scheduler")
     else:
-        yield from _chosen(scheduler, "optimizer.lr_scheduler", "type", "scheduler")
+        yield Problem(path, f"must be an object, got {show(values)}")
 
 
 def side_types(data: Values) -> dict[str, Any]:
@@ -142,7 +207,17 @@ def _data(values: Values | None) -> Iterator[Problem]:
     yield from _slicers(values.get(SLICERS))
 
 
-_JUDGES = {"network": _network, "data": _data, "loss": _loss, "optimizer": _optimizer, "checkpoints": _checkpoints}
+_JUDGES = {
+    "network": _network,
+    "data": _data,
+    "loss": _loss,
+    "optimizer": _optimizer,
+    "metrics": _metrics,
+    "early_stopping": _early_stopping,
+    "checkpoints": _checkpoints,
+}
+_LISTS: Mapping[str, Callable[[list[Any]], Iterator[Problem]]] = {"loss": _losses, "metrics": _listed_metrics}
+"""Sections that may be lists."""
 
 
 def transform(item: Values) -> tuple[Form | None, Any]:
@@ -225,7 +300,7 @@ def _keys(form: Form, values: Values, path: str, also: tuple[str, ...] = (), cal
 
 def _home(key: str, path: str) -> str:
     """Where a key that is misplaced belongs."""
-    fixed = {"": ("job", "network"), "data": ("data", "predictions"), "checkpoints": ("checkpoints",)}
+    fixed = {"": TOP, "data": ("data", "predictions"), **{name: (name,) for name in ("checkpoints", "early_stopping")}}
     for section, groups in fixed.items():
         if section != path and any(key in catalog.only(group).parameters for group in groups):
             return f"it belongs to `{section}`" if section else "it belongs to the top level"
@@ -293,6 +368,9 @@ def _requirements(values: Values) -> Iterator[Problem]:
     for key in ("test_output_path", "hdf5_outfile"):
         if data.get(key) and not tests(data):
             yield Problem(f"data.{key}", "there is no `test_input_path` whose predictions could be written")
+    if data.get("hdf5_outfile") and trains(data) and values.get("early_stopping"):
+        message = "is written in the last epoch, which is not known with `early_stopping`; predict in a run of its own"
+        yield Problem("data.hdf5_outfile", message)
     if data.get("hdf5_outfile") and not data.get(SLICERS):
         yield Problem(
             "data.hdf5_outfile",

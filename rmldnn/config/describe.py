@@ -11,6 +11,7 @@ import yaml
 
 from rmldnn.component import Form, show
 from rmldnn.config import catalog
+from rmldnn.config.check import TOP
 from rmldnn.types import describe
 
 GLOBAL = "_global_"
@@ -24,7 +25,7 @@ def conf_files() -> dict[str, str]:
 
 
 def _files() -> Iterator[tuple[str, str]]:
-    for group in ("job", "network"):
+    for group in TOP:
         form = catalog.only(group)
         yield f"{group}/{form.name}.yaml", _text(form, {}, package=GLOBAL)
     for form in catalog.group("zoo").values():
@@ -60,8 +61,8 @@ def _page() -> Iterator[str]:
     yield "<!-- Generated from the signatures of the components by tools/sync_conf.py -->\n"
     yield "All keys stand in one object `neural_network`. Names of components are matched without regard to case.\n"
     yield "## Top level\n"
-    yield from _table([catalog.only("job"), catalog.only("network")])
-    yield "The sections `network`, `data`, `loss`, `optimizer` and `checkpoints` are objects with the keys below.\n"
+    yield from _table([*map(catalog.only, TOP)])
+    yield "The sections `network`, `data`, `loss`, `optimizer`, `metrics` and `checkpoints` have the keys below.\n"
     yield "## `network`\n"
     yield (
         "Chooses a known network in place of `layers`: a configuration has exactly one of the two. `type` names the "
@@ -90,12 +91,30 @@ def _page() -> Iterator[str]:
         '`[{"name": "blocks", "sizes": [64, 64, 64], "strides": [32, 32, 32]}]`.\n'
     )
     yield from _table([catalog.only("slicer")])
-    yield "## `loss`\n\n`function` names the loss.\n"
+    yield (
+        "## `loss`\n\n`function` names the loss. A list of losses is their sum, each multiplied by its `weight` (or "
+        '`factor`, where `weight` is a list of class weights): `[{"function": "Dice", "weight": 0.7}, {"function": '
+        '"BCE", "weight": 0.3}]`.\n'
+    )
     yield from _components("loss")
-    yield "## `optimizer`\n\n`type` names the optimizer; `lr_scheduler` is an object with the keys further below.\n"
+    yield (
+        "## `optimizer`\n\n`type` names the optimizer; `lr_scheduler` is an object with the keys further below. "
+        "`parameters` is a list of keys for some layers only, by a regular expression that their names match: "
+        '`[{"layers": "encoder.*", "learning_rate": 1e-5}, {"kinds": ["bias", "norm"], "weight_decay": 0}]`; the first '
+        "entry that takes a parameter counts.\n"
+    )
     yield from _components("optimizer")
-    yield "## `optimizer.lr_scheduler`\n\n`type` names the schedule.\n"
+    yield (
+        "## `optimizer.lr_scheduler`\n\n`type` names the schedule. In a list of schedules, each but the last lasts its "
+        "`num_epochs`, and the next one starts from the learning rate then reached.\n"
+    )
     yield from _components("scheduler")
+    yield (
+        "## `metrics`\n\nA list of what the evaluation measures besides loss and accuracy: names, or objects with a "
+        '`name` and further keys: `["IoU", {"name": "F1", "average": "micro"}]`. They need `pip install '
+        "'rmldnn[metrics]'`.\n"
+    )
+    yield from _components("metric")
     yield "## `checkpoints`\n"
     yield from _table([catalog.only("checkpoints")])
 

@@ -23,7 +23,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rmldnn.component import Form
 from rmldnn.config import catalog, overrides
-from rmldnn.config.check import SLICERS, TRANSFORM_LISTS, Values, check, data_form, side_types, sources, transform
+from rmldnn.config.check import (
+    PARAMETERS,
+    SLICERS,
+    TRANSFORM_LISTS,
+    Values,
+    check,
+    data_form,
+    side_types,
+    sources,
+    term,
+    transform,
+)
 from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, Changes
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, Problem
@@ -94,19 +105,19 @@ def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
 def _file_choices(values: Values) -> dict[str, str | None]:
     """Which component each group takes, as the file says; the words that say so are taken out of `values`."""
     chosen: dict[str, str | None] = {}
-    for section in ("network", "loss", "optimizer", "checkpoints", "data"):
+    for section in ("network", "loss", "optimizer", "checkpoints", "data", "metrics", "early_stopping"):
         if values.get(section) is None:
             values.pop(section, None)
     if "network" in values:
         chosen[NETWORK] = values["network"].pop("type")
-    if "loss" in values:
+    if isinstance(values.get("loss"), dict):
         chosen["loss"] = values["loss"].pop("function")
     optimizer = values.get("optimizer", {})
     if "optimizer" in values:
         chosen["optimizer"] = optimizer.pop("type")
     if optimizer.get("lr_scheduler") is None:
         optimizer.pop("lr_scheduler", None)
-    else:
+    elif isinstance(optimizer["lr_scheduler"], dict):
         chosen[SCHEDULER] = optimizer["lr_scheduler"].pop("type")
     if "data" in values:
         types = side_types(values["data"])
@@ -130,7 +141,7 @@ def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> 
         parent = values
         for part in parents:
             parent = parent.get(part, {})
-        if name is None and path != "data":
+        if (name is None and path != "data") or isinstance(parent.get(last), list):
             parent.pop(last, None)
             continue
         known = _known_keys(kind, path, chosen, name)
@@ -160,7 +171,7 @@ def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: st
         form = data_form({side: source for side, source in found.items() if source})
         return {*form.parameters, *TRANSFORM_LISTS, SLICERS}
     component = catalog.find(kind, name or "")
-    return {*(component.parameters if component else ()), "lr_scheduler"}
+    return {*(component.parameters if component else ()), "lr_scheduler", PARAMETERS}
 
 
 def _experiment(values: Values, chosen: Mapping[str, str | None]) -> Values:
@@ -224,27 +235,41 @@ def job(config: Mapping[str, Any]) -> Values:
     sides = [_source(found.get(side), data, side) for side in ("input", "target")]
     lists = [[_transform(item) for item in data.get(name) or ()] for name in TRANSFORM_LISTS]
     slicers = [_node(catalog.only("slicer"), item) for item in data.get(SLICERS) or ()]
-    nodes: Values = {
-        "network": None,
+    optimizer = config.get("optimizer") or {}
+    loss, schedule, stopping = config.get("loss"), optimizer.get("lr_scheduler"), config.get("early_stopping")
+    losses = [term(item) if isinstance(loss, list) else (1.0, item) for item in listed(loss)]
+    return {
+        "network": _partial("zoo", "type", config.get("network")),
         "data": {**_node(catalog.only("data"), data), "_args_": [*sides, *lists, slicers]},
         "predictions": _node(catalog.only("predictions"), data),
         "checkpoints": _node(catalog.only("checkpoints"), config.get("checkpoints") or {}),
-        "loss": None,
-        "optimizer": None,
-        "scheduler": None,
+        "compute": _node(catalog.only("compute"), config),
+        "stopping": _node(catalog.only("early_stopping"), stopping)
+        if (stopping := config.get("early_stopping"))
+        else None,
+        "losses": [(factor, _partial("loss", "function", keys)) for factor, keys in losses],
+        "optimizer": _partial("optimizer", "type", optimizer),
+        "schedules": [_partial("scheduler", "type", item) for item in listed(schedule)],
+        "metrics": [
+            _partial("metric", "name", {"name": item} if isinstance(item, str) else item)
+            for item in config.get("metrics") or ()
+        ],
     }
-    optimizer = config.get("optimizer") or {}
-    for name, group, section, key in (
-        ("network", "zoo", config.get("network"), "type"),
-        ("loss", "loss", config.get("loss"), "function"),
-        ("optimizer", "optimizer", optimizer, "type"),
-        ("scheduler", "scheduler", optimizer.get("lr_scheduler"), "type"),
-    ):
-        if section and section.get(key):
-            form = catalog.find(group, section[key])
-            assert form is not None  # noqa: S101 - the check has seen it
-            nodes[name] = {**_node(form, section), "_partial_": True}
-    return nodes
+
+
+def listed(section: Any) -> list[Any]:
+    """A section of the configuration that may be one object or a list of them, or absent, as a list."""
+    return section if isinstance(section, list) else [section] if section else []
+
+
+def _partial(group: str, key: str, section: Mapping[str, Any] | None) -> Values | None:
+    """The component that a section names, which gets something from the run; None if it names none."""
+    if not section or not section.get(key):
+        return None
+    form = catalog.find(group, section[key])
+    assert form is not None  # noqa: S101 - the check has seen it
+    defaults = {name: parameter.default for name, parameter in form.parameters.items() if not parameter.required}
+    return {**_node(form, {**defaults, **section}), "_partial_": True}  # items of lists have not seen `conf/`
 
 
 def _node(form: Form, values: Mapping[str, Any]) -> Values:

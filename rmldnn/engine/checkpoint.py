@@ -6,17 +6,18 @@ import hashlib
 import logging
 import pathlib
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from rmldnn.component import component
+from rmldnn.engine.scores import Scores, better
 from rmldnn.errors import CheckpointError, ConfigError, Problem
 from rmldnn.networks import weights
 from rmldnn.steps import EpochEnd, Step
-from rmldnn.types import Count, Path
+from rmldnn.types import Count, Keep, NonNegative, Path
 
 log = logging.getLogger("rmldnn")
 
@@ -27,16 +28,26 @@ def checkpoints(
     save: Path | None = None,
     interval: Count = 1,
     format: Literal["pt", "safetensors", "weights.h5"] = "pt",  # noqa: A002 - what users write
+    keep: Keep | None = None,
     load: Path | None = None,
+    resume: Path | None = None,
+    state_interval: NonNegative = 60.0,
 ) -> Checkpoints:
-    """Saves the network during training, and starts it from a saved one.
+    """Saves the network during training, starts it from a saved one, and lets a training that ended early go on.
 
     Args:
         save: Folder for `model_checkpoint_<epoch>.<format>`; created if missing. Nothing is saved if absent.
         interval: Number of epochs from one checkpoint to the next; the last epoch is saved in any case.
         format: Kind of the files: of torch, of safetensors, or `weights.h5` for `load_weights` of Keras.
+        keep: Which of them stay, such as `{"last": 3, "best": "test_accuracy"}`: the last so many, and the one of the
+            best epoch by `train_loss`, `test_loss`, `test_accuracy` or a metric (`test_IoU`), which is called
+            `model_checkpoint_best`. All stay if absent.
         load: Weights to start from: a checkpoint, a file of safetensors, of Keras (`.h5`, `.weights.h5`, `.keras`) or
             of libtorch; layers that it does not have keep their initial weights.
+        resume: Goes on with an earlier training as if nothing had happened: `auto` with the newest state of the run
+            folder, or else a folder of a state. `--resume` on the command line is `auto`.
+        state_interval: Seconds after which the whole state of a training is saved anew in the run folder; also saved
+            with each checkpoint, at the end, and when the run is told to leave.
 
     Raises:
         ConfigError: Files cannot be written to `save`.
@@ -51,7 +62,7 @@ def checkpoints(
             raise ConfigError(
                 Problem("checkpoints.save", f"cannot write checkpoints to `{save}`: {error.strerror or error}")
             ) from None
-    return Checkpoints(folder, interval, load, format)
+    return Checkpoints(folder, interval, load, format, keep or {}, resume, state_interval)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,9 @@ class Checkpoints:
     interval: int = 1
     load: str | None = None
     format: str = "pt"
+    keep: Keep = field(default_factory=lambda: Keep())
+    resume: str | None = None
+    state_interval: float = 60.0
 
     def load_into(self, network: nn.Module, layers: Any = None) -> None:
         """Loads the checkpoint, else the weights that come with the network, if there are any; every process does.
@@ -87,7 +101,11 @@ class Checkpoints:
 
     def saver(self, network: nn.Module) -> Saver:
         """What saves the network at the ends of epochs; only rank 0 is to feed it with steps."""
-        return Saver(network, self.folder, self.interval, self.format)
+        return Saver(network, self.folder, self.interval, self.format, self.keep)
+
+    def due(self, step: EpochEnd) -> bool:
+        """Whether the network is saved at the end of an epoch."""
+        return self.folder is not None and (step.epoch % self.interval == 0 or step.last)
 
 
 class Saver:
@@ -98,13 +116,25 @@ class Saver:
         folder: Where to; None saves nothing.
         interval: Number of epochs from one checkpoint to the next.
         kind: Suffix of the files, which says what they are.
+        keep: Which files stay.
     """
 
-    def __init__(self, network: nn.Module, folder: pathlib.Path | None, interval: int, kind: str = "pt") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        folder: pathlib.Path | None,
+        interval: int,
+        kind: str = "pt",
+        keep: Keep | None = None,
+    ) -> None:
         self._network = network
         self._folder = folder
         self._interval = interval
         self._kind = kind
+        self._keep = keep or Keep()
+        self._scores = Scores()
+        self._written: list[int] = []
+        self._best: float | None = None
         self.outputs: list[tuple[str, str]] = []
         """What was written last, and its path."""
 
@@ -112,17 +142,41 @@ class Saver:
         """Writes a checkpoint if it is time for one.
 
         Raises:
+            ConfigError: The run has no number by which to tell the best epoch.
             RmldnnError: It cannot be written.
         """
+        self._scores.follow(step)
         if not isinstance(step, EpochEnd) or self._folder is None:
             return
-        if step.epoch % self._interval == 0 or step.epoch == step.num_epochs:
-            path = self._folder / f"model_checkpoint_{step.epoch}.{self._kind}"
+        if step.epoch % self._interval == 0 or step.last:
+            path = self._path(self._folder, step.epoch)
             weights.write(path, self._network, step.epoch)
-            self.outputs = [("Model checkpoint", str(path))]
+            self._written = [epoch for epoch in self._written if epoch != step.epoch] + [step.epoch]
+            self.outputs = [("Model checkpoint", str(path)), *self.outputs[1:]]
+            for epoch in self._written[: -self._keep["last"]] if "last" in self._keep else ():
+                self._path(self._folder, epoch).unlink(missing_ok=True)
+                self._written.remove(epoch)
+        if name := self._keep.get("best"):
+            value = self._scores.value(name, "checkpoints.keep.best")
+            if self._best is None or better(name, value, self._best):
+                self._best = value
+                path = self._path(self._folder, "best")
+                weights.write(path, self._network, step.epoch)
+                self.outputs = [*self.outputs[:1], ("Best model checkpoint", str(path))]
 
     def close(self) -> None:
         """Has nothing to complete: each checkpoint is whole or absent."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes on with the training."""
+        return {"written": self._written, "best": self._best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on with what an earlier run had written."""
+        self._written, self._best = state["written"], state["best"]
+
+    def _path(self, folder: pathlib.Path, epoch: int | str) -> pathlib.Path:
+        return folder / f"model_checkpoint_{epoch}.{self._kind}"
 
 
 def fingerprint(network: nn.Module) -> str:

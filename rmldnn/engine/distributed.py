@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -22,7 +22,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from rmldnn.engine.gradient import gradient_norm
+from rmldnn.engine.compute import Compute
+from rmldnn.engine.learning import Learning, Objective
+from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.engine.ranks import Ranks
 from rmldnn.engine.rendezvous import meet
 from rmldnn.engine.silence import quiet
@@ -58,31 +60,57 @@ class DistributedEngine:
         self.devices: Sequence[str] = devices
         if self.device.type == "cpu":
             torch.set_num_threads(ranks.threads or cores)
-        self._parameters: list[nn.Parameter] = []
-        self._deepspeed: Any = None
+        self._network: nn.Module | None = None
+        self._learning: Learning | None = None
 
     def place(self, network: nn.Module) -> nn.Module:
         """Moves a network to the device."""
         return network.to(self.device)
 
-    def prepare(self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
+    def prepare(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None, compute: Compute | None = None
+    ) -> nn.Module:
         """Gives all processes the weights of rank 0, and the optimizer to DeepSpeed."""
-        self.place(network)
+        compute = compute or Compute()
+        self._network = self.place(network)
         for tensor in (*network.parameters(), *network.buffers()):
             _broadcast(tensor.detach())
         if optimizer is None:
-            return _Replica(network, network)
-        self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        with quiet(), _contiguous(self._parameters):
-            self._deepspeed = _initialize(network, optimizer, self.world)
-        return _Replica(network, self._deepspeed)
+            return _Replica(prepared(network, compute, self.device))
+        if compute.channels_last:
+            last_channels(network)
+        run = prepared(network, compute, self.device)
+        if getattr(optimizer, "needs_closure", False):  # it takes gradients by itself
+            optimizer.reduce = self._mean  # type: ignore[attr-defined]
+            self._learning = Learning(optimizer, compute, self.device)
+            return _Replica(run)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        with quiet(), _contiguous(parameters):
+            deepspeed = _initialize(run, optimizer, self.world)
+        self._learning = Learning(optimizer, compute, self.device, deepspeed.backward, deepspeed.step)
+        return _Replica(run, deepspeed)
 
-    def learn(self, loss: Tensor) -> Tensor:
-        """One update by the gradient of the loss; returns the gradient's norm before it."""
-        self._deepspeed.backward(loss)
-        norm = gradient_norm(self._parameters)
-        self._deepspeed.step()
-        return norm
+    def learn(self, objective: Objective, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """One update; returns the loss and the gradient's norm before it."""
+        if self._learning is None:
+            raise RuntimeError("learn() needs an optimizer: give prepare() one")
+        return self._learning.learn(objective, batches)
+
+    def evaluating(self, yes: bool) -> None:
+        """Turns from learning to evaluation, or back."""
+        if self._network is not None:
+            self._network.train(not yes)
+        if self._learning is not None:
+            self._learning.evaluating(yes)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the optimizer and of what goes with it: every process holds all of it."""
+        return self._learning.state_dict() if self._learning is not None else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint."""
+        if self._learning is not None:
+            self._learning.load_state_dict(state)
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sums a tensor over all processes; on the way back the gradient is multiplied by their number."""
@@ -112,7 +140,7 @@ class DistributedEngine:
 
     def close(self) -> None:
         """Lets go of the other processes."""
-        self._deepspeed = None
+        self._learning = None
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -128,6 +156,11 @@ class DistributedEngine:
                 f"process {self.rank} of {self.world} stops because another process of the run has ended or hangs; "
                 "the first message of another process says why"
             ) from error
+
+    def _mean(self, tensor: Tensor) -> Tensor:
+        """The mean over all processes."""
+        dist.all_reduce(tensor)
+        return tensor.div_(self.world)
 
     def _introduce(self) -> tuple[list[str], int, int]:
         """Devices of the run, number of processes on this machine, and number of its cores that fall to this one."""
@@ -153,6 +186,8 @@ class _Total(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        if torch.is_grad_enabled():  # the gradient is to have one itself, which the other processes add to
+            return _Total.apply(gradient, ctx.world), None  # type: ignore[no-untyped-call]
         return gradient * ctx.world, None
 
 
@@ -163,10 +198,10 @@ class _Replica(nn.Module):
     through the network, and nothing of its output is kept.
     """
 
-    def __init__(self, network: nn.Module, learning: nn.Module) -> None:
+    def __init__(self, network: nn.Module, learning: nn.Module | None = None) -> None:
         super().__init__()
         self.network = network
-        self._learning = [learning]  # in a list, lest its parameters count twice
+        self._learning = [learning or network]  # in a list, lest its parameters count twice
 
     def forward(self, inputs: Tensor) -> Tensor:
         run = self._learning[0] if torch.is_grad_enabled() else self.network

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from rmldnn.engine.compute import Compute
+from rmldnn.engine.learning import Objective
 from rmldnn.engine.ranks import Ranks
 from rmldnn.steps import Batch
 
@@ -34,23 +36,44 @@ class Engine(Protocol):
         """Moves a network to the device; before its optimizer is made, which may keep numbers beside the parameters."""
         ...
 
-    def prepare(self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
+    def prepare(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None, compute: Compute | None = None
+    ) -> nn.Module:
         """Makes ready for learning, or for mere evaluation without optimizer; all processes start with equal weights.
+
+        Args:
+            network: The network.
+            optimizer: Made for its parameters.
+            compute: How to compute; plainly by default.
 
         Returns:
             What the loop calls instead of the network; it shares the network's parameters.
         """
         ...
 
-    def learn(self, loss: Tensor) -> Tensor:
-        """One update by the gradient of the loss.
+    def learn(self, objective: Objective, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """One update by the gradient of the mean loss of some batches, weighed by their samples.
 
         Args:
-            loss: Loss of the global batch, scalar, the same on every process, its sums taken by `total`.
+            objective: From this process's share of a batch to the loss of the global batch, a scalar, the same on
+                every process, its sums taken by `total`.
+            batches: The shares, on the device.
 
         Returns:
-            L2 norm of the gradient of all parameters before the update; scalar, on the device.
+            The mean loss, and the L2 norm of its gradient before the update; scalars, on the device.
         """
+        ...
+
+    def evaluating(self, yes: bool) -> None:
+        """Turns from learning to evaluation, or back: the network's mode, and which weights it computes with."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps besides the network's weights; asked for while learning."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint, once prepared."""
         ...
 
     def total(self, tensor: Tensor) -> Tensor:

@@ -2,52 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rmldnn.engine.gradient import gradient_norm
+from rmldnn.engine.compute import Compute
+from rmldnn.engine.learning import Learning, Objective
+from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.losses.reduction import alone
 from rmldnn.steps import Batch
 
 
 class LocalEngine:
-    """Computes on the first GPU if there is one, else on the CPU."""
+    """Computes on a device: the first GPU if there is one, else the CPU, unless told otherwise.
+
+    Args:
+        device: The device.
+    """
 
     rank = 0
     world = 1
     local_world = 1
     total = staticmethod(alone)
 
-    def __init__(self) -> None:
-        self.device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or (torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"))
         self.devices: Sequence[str] = (str(self.device).upper(),)
-        self._parameters: list[nn.Parameter] = []
-        self._optimizer: torch.optim.Optimizer | None = None
+        self._network: nn.Module | None = None
+        self._learning: Learning | None = None
 
     def place(self, network: nn.Module) -> nn.Module:
         """Moves a network to the device."""
         return network.to(self.device)
 
-    def prepare(self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
-        """Remembers what to update."""
-        self._optimizer = optimizer
+    def prepare(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None, compute: Compute | None = None
+    ) -> nn.Module:
+        """Remembers what to update, and how."""
+        compute = compute or Compute()
+        self._network = self.place(network)
+        if compute.channels_last:
+            last_channels(network)
         if optimizer is not None:
-            self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        return self.place(network)
+            self._learning = Learning(optimizer, compute, self.device)
+        return prepared(network, compute, self.device)
 
-    def learn(self, loss: Tensor) -> Tensor:
-        """One update by the gradient of the loss; returns the gradient's norm before it."""
-        if self._optimizer is None:
+    def learn(self, objective: Objective, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """One update; returns the loss and the gradient's norm before it."""
+        if self._learning is None:
             raise RuntimeError("learn() needs an optimizer: give prepare() one")
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = gradient_norm(self._parameters)
-        self._optimizer.step()
-        for parameter in self._parameters:  # what optimizer.zero_grad does, without its hooks
-            parameter.grad = None
-        return norm
+        return self._learning.learn(objective, batches)
+
+    def evaluating(self, yes: bool) -> None:
+        """Turns from learning to evaluation, or back."""
+        if self._network is not None:
+            self._network.train(not yes)
+        if self._learning is not None:
+            self._learning.evaluating(yes)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the optimizer and of what goes with it."""
+        return self._learning.state_dict() if self._learning is not None else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint."""
+        if self._learning is not None:
+            self._learning.load_state_dict(state)
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """All samples are here already."""

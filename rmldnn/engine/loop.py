@@ -5,17 +5,24 @@ The loop never waits for the device: losses and norms stay tensors, and a consum
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from rmldnn.engine.interface import Engine
+from rmldnn.engine.progress import Mean, Progress
+from rmldnn.engine.scores import Scores
+from rmldnn.engine.stopping import EarlyStopping
 from rmldnn.steps import Batch, EpochEnd, EvalEnd, EvalStep, Step, TrainEnd, TrainStep
 from rmldnn.tasks.supervised import Task
+from rmldnn.types import Total
+
+_Result = TypeVar("_Result")
 
 
 class Loader(Protocol):
@@ -37,94 +44,162 @@ class Loader(Protocol):
 class Schedule(Protocol):
     """A learning-rate schedule."""
 
-    def step(self) -> None:
-        """Called at the end of each epoch."""
+    per_step: bool
+    """Whether it moves with every update."""
+
+    def step(self, done: float | None = None, loss: Tensor | None = None) -> None:
+        """Sets the learning rate where so many epochs are over; `loss` is that of the epoch, at its end."""
         ...
+
+
+class Metrics(Protocol):
+    """Further numbers about outputs and targets, as `metrics.measure` gives them."""
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Takes this process's share of a batch."""
+        ...
+
+    def compute(self, total: Total) -> Mapping[str, Tensor]:
+        """The numbers for all that came since the last call, on all processes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What learns.
+
+    Args:
+        network: What the engine prepared.
+        optimizer: The one that it was prepared with.
+        scheduler: Of the learning rate.
+        accumulate: Batches to an update.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: Schedule | None = None
+    accumulate: int = 1
 
 
 def fit(
     engine: Engine,
     task: Task,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scheduler: Schedule | None,
+    learner: Learner,
     train: Loader,
     test: Loader | None,
     num_epochs: int,
+    *,
     want_predictions: bool = False,
+    metrics: Metrics | None = None,
+    progress: Progress | None = None,
+    stopping: EarlyStopping | None = None,
 ) -> Iterator[Step]:
     """Trains a network and evaluates it after every epoch.
 
     Args:
         engine: Where and with whom to compute.
         task: What one learning step is.
-        network: The network, placed on the engine's device.
-        optimizer: Made for the network's parameters.
-        scheduler: Stepped at the end of each epoch.
+        learner: The network, its optimizer, and the schedule of that.
         train: Training data.
         test: Test data; no evaluation without.
-        num_epochs: Number of epochs; the first is number 1.
+        num_epochs: Number of the last epoch; the first is number 1.
         want_predictions: Let the evaluation steps carry the network's outputs on rank 0.
+        metrics: Further numbers of the evaluation.
+        progress: Where to begin, and at each step where the training stands; at its beginning if absent.
+        stopping: Ends the training early.
 
     Yields:
-        For each epoch the training steps and their end, the evaluation steps and their end, the epoch's end.
+        For each epoch the training steps and their end, the evaluation steps and their end, the epoch's end. At
+        training steps and at epoch's ends, weights, optimizer, schedule and progress belong together.
     """
-    ready = engine.prepare(network, optimizer)
-    for epoch in range(1, num_epochs + 1):
-        yield from _train(engine, task, ready, optimizer, train, epoch, num_epochs)
+    progress = progress or Progress(rank=engine.rank)
+    scores = Scores()
+    while progress.epoch <= num_epochs and not progress.over:
+        epoch = progress.epoch
+        engine.evaluating(False)
+        loss = yield from _followed(scores, _train(engine, task, learner, train, num_epochs, progress))
+        engine.evaluating(True)
         if test is not None:
-            yield from _evaluate(engine, task, ready, test, epoch, num_epochs, want_predictions)
-        if scheduler is not None:
-            scheduler.step()
-        yield EpochEnd(epoch, num_epochs)
+            steps = _evaluate(engine, task, learner.network, test, epoch, num_epochs, want_predictions, metrics)
+            tested = yield from _followed(scores, steps)
+            loss = loss if tested is None else tested
+        if learner.scheduler is not None:
+            learner.scheduler.step(epoch, loss)
+        progress.next_epoch()
+        progress.over = stopping is not None and stopping.over(epoch, scores)
+        yield EpochEnd(epoch, num_epochs, progress.over or epoch == num_epochs)
+
+
+def _followed(scores: Scores, steps: Generator[Step, None, _Result]) -> Generator[Step, None, _Result]:
+    """Steps, as they are seen by the scores too."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        scores.follow(step)
+        yield step
 
 
 def evaluate(
-    engine: Engine, task: Task, network: nn.Module, test: Loader, want_predictions: bool = False, seen: int = 0
+    engine: Engine,
+    task: Task,
+    network: nn.Module,
+    test: Loader,
+    *,
+    want_predictions: bool = False,
+    metrics: Metrics | None = None,
+    seen: int = 0,
 ) -> Iterator[Step]:
     """Evaluates a network once, as epoch 1 of 1; steps have no loss and no accuracy where there are no targets.
 
     Args:
         engine: Where and with whom to compute.
         task: What to compare outputs with targets by.
-        network: The network.
+        network: What the engine prepared.
         test: Test data.
         want_predictions: Let the steps carry the network's outputs on rank 0.
+        metrics: Further numbers.
         seen: Samples that an earlier run, which was killed, has done; loss and accuracy are those of the others.
 
     Yields:
         The evaluation steps and their end.
     """
-    yield from _evaluate(engine, task, engine.prepare(network), test, 1, 1, want_predictions, seen)
+    engine.evaluating(True)
+    yield from _evaluate(engine, task, network, test, 1, 1, want_predictions, metrics, seen)
 
 
 def _train(
-    engine: Engine,
-    task: Task,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loader: Loader,
-    epoch: int,
-    num_epochs: int,
-) -> Iterator[Step]:
-    network.train()
+    engine: Engine, task: Task, learner: Learner, loader: Loader, num_epochs: int, progress: Progress
+) -> Generator[Step, None, Tensor]:
     start = asked = perf_counter()
-    rate = float(optimizer.param_groups[0]["lr"])
-    mean = _Mean(engine.device)
-    num_batches = len(loader)
-    for number, batch in enumerate(loader.epoch(epoch), start=1):
-        batch = _placed(batch, engine.device)
-        came = perf_counter()
-        loss, _ = task.forward(network, batch, engine.total)
+    epoch, scheduler, accumulate = progress.epoch, learner.scheduler, learner.accumulate
+    rate = float(learner.optimizer.param_groups[0]["lr"])
+    num_batches = -(-len(loader) // accumulate)
+    done = num_batches - -(-loader.remaining(progress.seen) // accumulate) if progress.seen else 0
+    batches = loader.epoch(epoch, progress.seen)
+
+    def objective(batch: Batch) -> Tensor:
+        loss, _ = task.forward(learner.network, batch, engine.total)
         if loss is None:
             raise RuntimeError("training needs a loss, but the task gave none: it has no loss, or the batch no targets")
-        norm = engine.learn(loss)
-        loss = loss.detach()
-        mean.add(loss, batch.size)
-        done = perf_counter()
-        yield TrainStep(epoch, num_epochs, number, num_batches, batch.size, loss, norm, came - asked, done - came)
+        return loss
+
+    for number in range(done + 1, num_batches + 1):
+        taken = _Taken(islice(batches, accumulate), engine.device)
+        progress.draw(engine.device)
+        loss, norm = engine.learn(objective, taken)
+        progress.learned(loss, taken.size)
+        if scheduler is not None and scheduler.per_step:
+            scheduler.step(epoch - 1 + number / num_batches)
+        compute = perf_counter() - asked - taken.waited
+        yield TrainStep(
+            epoch, num_epochs, number, num_batches, taken.size, loss, norm, taken.waited, compute, taken.names
+        )
         asked = perf_counter()
-    yield TrainEnd(epoch, num_epochs, mean.value(), perf_counter() - start, rate)
+    mean = progress.mean.value()
+    yield TrainEnd(epoch, num_epochs, mean, perf_counter() - start, rate)
+    return mean
 
 
 def _evaluate(
@@ -135,15 +210,16 @@ def _evaluate(
     epoch: int,
     num_epochs: int,
     want_predictions: bool,
+    metrics: Metrics | None,
     seen: int = 0,
-) -> Iterator[Step]:
-    network.eval()
+) -> Generator[Step, None, Tensor | None]:
     start = perf_counter()
-    mean = _Mean(engine.device)
+    mean = Mean()
     metric = task.metric
     sums: Tensor | None = None
     loss: Tensor | None = None
     accuracy: Tensor | None = None
+    measured: Mapping[str, Tensor] = {}
     num_batches = len(loader)
     done = num_batches - loader.remaining(seen) if seen else 0
     for number, batch in enumerate(loader.epoch(epoch, seen), start=done + 1):
@@ -152,14 +228,46 @@ def _evaluate(
             loss, output = task.forward(network, batch, engine.total)
             if loss is not None:
                 mean.add(loss, batch.size)
-                if metric is not None and batch.targets is not None:
+            if batch.targets is not None and loss is not None:
+                if metric is not None:
                     more = engine.total(metric.sums(output, batch.targets))
                     sums = more if sums is None else sums + more
                     accuracy = metric.value(sums)
+                if metrics is not None:
+                    metrics.update(output, batch.targets)
             names, predictions = engine.gather(batch, output) if want_predictions else ((), None)
         yield EvalStep(epoch, num_epochs, number, num_batches, batch.size, loss, accuracy, names, predictions)
-    loss = None if loss is None else mean.value()
-    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy)
+    if loss is not None:
+        loss = mean.value()
+        measured = metrics.compute(engine.total) if metrics is not None else {}
+    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured)
+    return loss
+
+
+class _Taken:
+    """The batches of one update, as they are taken: whose they are, how many samples, and how long they took to come.
+
+    Args:
+        batches: The batches.
+        device: Where inputs are wanted.
+    """
+
+    def __init__(self, batches: Iterator[Batch], device: torch.device) -> None:
+        self.names: Sequence[str] = ()
+        self.size = 0
+        self.waited = 0.0
+        self._batches = batches
+        self._device = device
+
+    def __iter__(self) -> Iterator[Batch]:
+        asked = perf_counter()
+        for batch in self._batches:
+            batch = _placed(batch, self._device)
+            self.names = [*self.names, *batch.names] if self.names else batch.names
+            self.size += batch.size
+            self.waited += perf_counter() - asked
+            yield batch
+            asked = perf_counter()
 
 
 def _placed(batch: Batch, device: torch.device) -> Batch:
@@ -167,18 +275,3 @@ def _placed(batch: Batch, device: torch.device) -> Batch:
     if batch.inputs.device == device:
         return batch
     return replace(batch, inputs=batch.inputs.to(device, non_blocking=True))
-
-
-class _Mean:
-    """Mean over samples of numbers that each belong to a batch; stays on the device."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._sum = torch.zeros((), dtype=torch.float64, device=device)
-        self._size = 0
-
-    def add(self, value: Tensor, size: int) -> None:
-        self._sum.add_(value, alpha=size)
-        self._size += size
-
-    def value(self) -> Tensor:
-        return self._sum / max(self._size, 1)

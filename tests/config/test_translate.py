@@ -256,20 +256,16 @@ def test_a_section_that_is_null_is_absent(compose):
         "data": {"input_type": "images", "test_input_path": "x"},
     }
     config, _ = compose(content=content)
-    assert translate.job(config)["loss"] is None
+    assert translate.job(config)["losses"] == []
 
 
 def test_targets_of_nodes_come_from_the_catalog(compose):
     nodes = translate.job(
         compose("scheduler=step", "++optimizer.lr_scheduler.gamma=0.1", "optimizer.lr_scheduler.step_size=2")[0]
     )
-    assert nodes["loss"] == {
-        "_target_": "rmldnn.losses.nll.nll",
-        "_partial_": True,
-        "weight": None,
-        "ignore_index": None,
-    }
-    assert nodes["scheduler"]["gamma"] == 0.1
+    node = {"_target_": "rmldnn.losses.nll.nll", "_partial_": True}
+    assert nodes["losses"] == [(1.0, {**node, "source": None, "weight": None, "ignore_index": None})]
+    assert nodes["schedules"][0]["gamma"] == 0.1
     resize, normalize = nodes["data"]["_args_"][2]
     assert resize["size"] == [28, 28]
     assert normalize["_target_"] == "rmldnn.data.transforms.normalize.normalize"
@@ -309,3 +305,34 @@ def test_a_list_as_json_writes_it(compose):
 
 def test_values_may_hold_any_word(compose):
     assert compose("data.input_path=my_target_pics")[0]["data"]["input_path"] == "my_target_pics"
+
+
+def test_several_losses_schedules_and_metrics_are_lists(compose, classifier):
+    classifier["loss"] = [{"function": "Dice", "weight": 0.7}, {"function": "NLL", "weight": [1, 2], "factor": 0.3}]
+    classifier["optimizer"]["lr_scheduler"] = [
+        {"type": "Warmup", "num_epochs": 2, "start_factor": 0.1},
+        {"type": "cosine"},
+    ]
+    classifier["metrics"] = ["iou", {"name": "F1", "average": "micro"}]
+    nodes = translate.job(compose()[0])
+    assert [(factor, node["_target_"], node["weight"]) for factor, node in nodes["losses"]] == [
+        (0.7, "rmldnn.losses.overlap.dice", None),
+        (0.3, "rmldnn.losses.nll.nll", [1, 2]),
+    ]
+    assert [node["_target_"] for node in nodes["schedules"]] == [
+        "rmldnn.schedulers.warmup.warmup",
+        "rmldnn.schedulers.annealing.cosine",
+    ]
+    assert [node.get("average") for node in nodes["metrics"]] == ["macro", "micro"]
+
+
+def test_a_component_on_the_command_line_replaces_a_list(compose, classifier):
+    classifier["loss"] = [{"function": "Dice"}, {"function": "NLL"}]
+    classifier["optimizer"]["lr_scheduler"] = [{"type": "Exponential", "gamma": 0.5}]
+    nodes = translate.job(
+        compose(
+            "loss=mse", "scheduler=step", "++optimizer.lr_scheduler.gamma=0.1", "optimizer.lr_scheduler.step_size=2"
+        )[0]
+    )
+    assert [node["_target_"] for _, node in nodes["losses"]] == ["rmldnn.losses.mse.mse"]
+    assert [node["_target_"] for node in nodes["schedules"]] == ["rmldnn.schedulers.decay.step"]

@@ -12,7 +12,7 @@ from small_run import Slices, classifier, digits
 
 from rmldnn.engine.checkpoint import checkpoints
 from rmldnn.engine.interface import open_engine
-from rmldnn.engine.loop import evaluate, fit
+from rmldnn.engine.loop import Learner, evaluate, fit
 from rmldnn.losses.nll import nll
 from rmldnn.optimizers.adam import adam
 from rmldnn.steps import EvalEnd, EvalStep, TrainEnd, TrainStep
@@ -46,7 +46,8 @@ def main(folder, end_of_rank_1=""):
         optimizer = adam(network.parameters(), learning_rate=0.002)
         saver = checkpoints(save=str(folder / "model")).saver(network) if engine.rank == 0 else None
         steps = []
-        for step in fit(engine, task, network, optimizer, None, loader, loader, 2, want_predictions=True):
+        learner = Learner(engine.prepare(network, optimizer), optimizer)
+        for step in fit(engine, task, learner, loader, loader, 2, want_predictions=True):
             if engine.rank == 1 and isinstance(step, TrainStep) and step.batch == 2:
                 if end_of_rank_1 == "fails":
                     raise ValueError("one process fails")
@@ -55,7 +56,7 @@ def main(folder, end_of_rank_1=""):
             if saver is not None:
                 saver.consume(step)
                 steps.append(seen(step))
-        evaluation = evaluate(engine, task, network, loader, want_predictions=True)
+        evaluation = evaluate(engine, task, engine.prepare(network), loader, want_predictions=True)
         names = [name for step in evaluation for name in getattr(step, "names", ())]
         if engine.rank == 0:
             result = {

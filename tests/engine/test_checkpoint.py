@@ -47,7 +47,7 @@ def test_content(tmp_path):
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
 def test_kind_of_the_files(tmp_path, kind):
     original, other = network(seed=1), network(seed=2)
-    checkpoints(save=str(tmp_path), format=kind).saver(original).consume(EpochEnd(1, 1))
+    checkpoints(save=str(tmp_path), format=kind).saver(original).consume(EpochEnd(1, 1, True))
     load(tmp_path / f"model_checkpoint_1.{kind}", other)
     torch.testing.assert_close(other.state_dict(), original.state_dict())
 
@@ -55,7 +55,7 @@ def test_kind_of_the_files(tmp_path, kind):
 def test_files_for_keras(tmp_path, caplog):
     layers = [{"class_name": "Dense", "config": {"name": "dense", "units": 2, "batch_input_shape": [None, 3]}}]
     original, other = load_network(layers), load_network(layers)
-    checkpoints(save=str(tmp_path), format="weights.h5").saver(original).consume(EpochEnd(1, 1))
+    checkpoints(save=str(tmp_path), format="weights.h5").saver(original).consume(EpochEnd(1, 1, True))
     path = tmp_path / "model_checkpoint_1.weights.h5"
     with caplog.at_level("INFO", "rmldnn"):
         load(path, other)
@@ -73,7 +73,7 @@ def test_saved_every_interval_and_at_the_end(tmp_path, interval, names):
     consume = checkpoints(save=str(tmp_path / "deep" / "down"), interval=interval).saver(network()).consume
     for epoch in range(1, 5):
         consume(TrainEnd(epoch, 4, torch.tensor(0.0), 0.0, 0.1))
-        consume(EpochEnd(epoch, 4))
+        consume(EpochEnd(epoch, 4, epoch == 4))
     files = sorted(path.name for path in (tmp_path / "deep" / "down").iterdir())
     assert files == [f"model_checkpoint_{epoch}.pt" for epoch in names]
 
@@ -82,7 +82,7 @@ def test_nothing_to_save_or_load(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     nothing = checkpoints()
     nothing.load_into(network())
-    nothing.saver(network()).consume(EpochEnd(1, 1))
+    nothing.saver(network()).consume(EpochEnd(1, 1, True))
     assert not list(tmp_path.iterdir())
 
 

@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -5,12 +6,15 @@ import torch
 from small_run import Slices, classifier, digits
 from torch import nn
 
+from rmldnn.engine.compute import Compute
 from rmldnn.engine.interface import open_engine
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.loop import evaluate, fit
+from rmldnn.engine.loop import Learner, evaluate, fit
+from rmldnn.engine.progress import Progress
 from rmldnn.engine.ranks import Ranks
 from rmldnn.losses.mse import mse
 from rmldnn.losses.nll import nll
+from rmldnn.optimizers.adam import adam
 from rmldnn.optimizers.sgd import sgd
 from rmldnn.schedulers.decay import exponential
 from rmldnn.steps import EpochEnd, EvalEnd, EvalStep, TrainEnd, TrainStep
@@ -19,14 +23,20 @@ from rmldnn.tasks.supervised import Supervised
 INPUTS, TARGETS = digits(36)
 
 
-def training(num_epochs=2, task=None, test=True, **keys):
+def learn(network, optimizer, task, train, test, num_epochs, scheduler=None, compute=None, **keys):
+    """The steps of a training in this process."""
+    engine, compute = LocalEngine(), compute or Compute()
+    ready = engine.prepare(network, optimizer, compute)
+    learner = Learner(ready, optimizer, scheduler, compute.accumulate)
+    return list(fit(engine, task, learner, train, test, num_epochs, **keys))
+
+
+def training(num_epochs=2, task=None, test=True, batch_size=16, compute=None, **keys):
     network = classifier()
     optimizer = sgd(network.parameters(), learning_rate=0.1, momentum=0.5)
-    task = task or Supervised(nll)
-    loader = Slices(INPUTS, TARGETS, 16)
-    return list(
-        fit(LocalEngine(), task, network, optimizer, None, loader, loader if test else None, num_epochs, **keys)
-    )
+    loader = Slices(INPUTS, TARGETS, batch_size)
+    test = Slices(INPUTS, TARGETS, 16) if test else None
+    return learn(network, optimizer, task or Supervised(nll), loader, test, num_epochs, compute=compute, **keys)
 
 
 def of(kind, steps):
@@ -130,7 +140,7 @@ def test_dropout_is_on_in_training_only():
     network[0].register_forward_hook(lambda module, *_: modes.append(module.training))
     points = torch.ones(4, 1)
     loader = Slices(points, points, 4)
-    list(fit(LocalEngine(), Supervised(mse), network, sgd(network.parameters()), None, loader, loader, 2))
+    learn(network, sgd(network.parameters()), Supervised(mse), loader, loader, 2)
     assert modes == [True, False, True, False]
 
 
@@ -139,7 +149,7 @@ def test_schedule_moves_at_the_ends_of_epochs():
     optimizer = sgd(network.parameters(), learning_rate=0.5)
     schedule = exponential(optimizer, gamma=0.1)
     points = torch.ones(4, 1)
-    steps = fit(LocalEngine(), Supervised(mse), network, optimizer, schedule, Slices(points, points, 2), None, 3)
+    steps = learn(network, optimizer, Supervised(mse), Slices(points, points, 2), None, 3, schedule)
     assert [step.learning_rate for step in of(TrainEnd, steps)] == pytest.approx([0.5, 0.05, 0.005])
 
 
@@ -150,7 +160,7 @@ def test_frozen_parameters_stay():
     before = network[0][0].weight.clone()
     loader = Slices(INPUTS, TARGETS, 16)
     optimizer = sgd([p for p in network.parameters() if p.requires_grad])
-    list(fit(LocalEngine(), Supervised(nll), network, optimizer, None, loader, None, 1))
+    learn(network, optimizer, Supervised(nll), loader, None, 1)
     assert torch.equal(network[0][0].weight, before)
 
 
@@ -170,3 +180,119 @@ def test_importing_the_local_engine_does_not_import_deepspeed():
 
     code = "import rmldnn.engine.loop, rmldnn.engine.local, sys; sys.exit('deepspeed' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def numbers(steps):
+    """Loss and gradient norm of every update, loss and accuracy of every evaluation."""
+    trained = [[step.loss.item(), step.grad_norm.item()] for step in of(TrainStep, steps)]
+    return trained + [[step.loss.item(), step.accuracy.item()] for step in of(EvalEnd, steps)]
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_accumulated_batches_learn_as_one_of_their_size(accumulate):
+    whole = training(batch_size=4 * accumulate)
+    parts = training(batch_size=4, compute=Compute(accumulate=accumulate))
+    torch.testing.assert_close(torch.tensor(numbers(parts)), torch.tensor(numbers(whole)), rtol=1e-5, atol=1e-6)
+    positions = [
+        [(step.batch, step.num_batches, step.size) for step in of(TrainStep, steps)] for steps in (parts, whole)
+    ]
+    assert positions[0] == positions[1]
+
+
+def test_a_gradient_is_cut_to_the_length_that_is_allowed():
+    network, limit = classifier(), 0.05
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.5)
+    expected = []
+    for _ in range(2):
+        for start in range(0, 36, 16):
+            optimizer.zero_grad()
+            loss = nn.functional.nll_loss(network(INPUTS[start : start + 16]), TARGETS[start : start + 16])
+            loss.backward()
+            expected.append([loss.item(), nn.utils.clip_grad_norm_(network.parameters(), limit).item()])
+            optimizer.step()
+    steps = training(test=False, compute=Compute(gradient_clip=limit))
+    torch.testing.assert_close(torch.tensor(numbers(steps)), torch.tensor(expected), rtol=1e-4, atol=1e-6)
+    assert min(norm for _, norm in expected) > limit
+
+
+def test_the_mean_of_the_weights_is_what_is_evaluated():
+    network, decay = classifier(), 0.5
+    mean = [parameter.detach().clone() for parameter in network.parameters()]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.5)
+    for count, start in enumerate(range(0, 36, 16), start=1):
+        optimizer.zero_grad()
+        nn.functional.nll_loss(network(INPUTS[start : start + 16]), TARGETS[start : start + 16]).backward()
+        optimizer.step()
+        keep = min(decay, (1 + count) / (10 + count))
+        mean = [keep * old + (1 - keep) * new.detach() for old, new in zip(mean, network.parameters(), strict=True)]
+    for parameter, value in zip(network.parameters(), mean, strict=True):
+        parameter.data = value
+    with torch.no_grad():
+        expected = nll(network(INPUTS), TARGETS).item()
+    steps = training(1, compute=Compute(ema=decay))
+    assert of(EvalEnd, steps)[0].loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_weights_that_learn_are_not_those_that_were_evaluated():
+    assert [step.loss.item() for step in of(TrainStep, training(3, compute=Compute(ema=0.9)))] == [
+        step.loss.item() for step in of(TrainStep, training(3))
+    ]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_mixed_precision_learns_nearly_the_same(precision):
+    mixed, plain = numbers(training(compute=Compute(precision=precision))), numbers(training())
+    torch.testing.assert_close(torch.tensor(mixed), torch.tensor(plain), rtol=0.1, atol=0.02)
+    assert mixed != plain
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+def test_compiled_networks_learn_the_same():
+    torch.testing.assert_close(
+        torch.tensor(numbers(training(compute=Compute(compile=True)))),
+        torch.tensor(numbers(training())),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_memory_format_changes_nothing_but_the_speed():
+    torch.testing.assert_close(
+        torch.tensor(numbers(training(compute=Compute(channels_last=True)))),
+        torch.tensor(numbers(training())),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 5, 7])
+def test_a_training_that_goes_on_from_its_state_is_the_same_to_the_last_bit(stop):
+    """The state of a moment in a new network, optimizer, schedule, and progress."""
+
+    def made():
+        engine, network = LocalEngine(), nn.Sequential(nn.Dropout(0.5), *classifier())
+        optimizer = adam(network.parameters(), learning_rate=0.01)
+        schedule = exponential(optimizer, gamma=0.5)
+        progress = Progress(seed=3)
+        ready = engine.prepare(network, optimizer, Compute(ema=0.9))
+        learner = Learner(ready, optimizer, schedule)
+        loader = Slices(INPUTS, TARGETS, 16)
+        steps = fit(engine, Supervised(nll), learner, loader, loader, 3, progress=progress)
+        return engine, network, schedule, progress, steps
+
+    *_, steps = made()
+    whole = numbers(list(steps))
+    engine, network, schedule, progress, steps = made()
+    taken = []
+    for step in steps:
+        taken.append(step)
+        if len(of(TrainStep, taken)) == stop:
+            break
+    kept = copy.deepcopy([engine.state_dict(), network.state_dict(), schedule.state_dict(), progress.state_dict()])
+    engine, network, schedule, progress, steps = made()
+    for part, state in zip((engine, network, schedule, progress), kept, strict=True):
+        part.load_state_dict(state)
+    rest = list(steps)
+    ends = numbers(of(EvalEnd, taken) + of(EvalEnd, rest))
+    assert numbers(of(TrainStep, taken) + of(TrainStep, rest)) + ends == whole

@@ -1,0 +1,63 @@
+"""Leaving a run when told to: SIGTERM (batch systems, `kill`), SIGUSR1 (SLURM before its time is over), Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+from rmldnn.errors import StoppedError
+from rmldnn.steps import Step
+
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+
+class Leave:
+    """Notes the first signal, so that the run can save its state at the next good moment; a second one ends it at once.
+
+    A context manager; signals mean before and after what they meant.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int = 0
+        """The signal that came; 0 if none did."""
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Leave:
+        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.signal:
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise SystemExit(128 + number)
+        self.signal = number
+
+
+class Unsaved:
+    """Consumes the steps of a run that has no state to save, as the last consumer.
+
+    Args:
+        leave: Whether the run is to leave.
+    """
+
+    def __init__(self, leave: Leave) -> None:
+        self._leave = leave
+
+    def consume(self, step: Step) -> None:  # noqa: ARG002 - any step will do
+        """Leaves if the run is told to.
+
+        Raises:
+            StoppedError: It is.
+        """
+        if self._leave.signal:
+            raise StoppedError(self._leave.signal, f"stopped by {signal.Signals(self._leave.signal).name}")
+
+    def close(self) -> None:
+        """Has nothing to complete."""

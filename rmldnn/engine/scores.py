@@ -1,0 +1,54 @@
+"""The numbers of an epoch by name, and which of two is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from rmldnn.errors import ConfigError, Problem
+from rmldnn.steps import EvalEnd, Step, TrainEnd
+
+_LESS_IS_BETTER = ("loss", "MAE", "HD95")
+
+
+class Scores:
+    """Follows the steps of a training; reads tensors only when asked for a number.
+
+    Names are `train_loss`, `test_loss`, `test_accuracy`, and `test_` with the name of a metric behind it.
+    """
+
+    def __init__(self) -> None:
+        self._values: Mapping[str, Tensor | None] = {}
+
+    def follow(self, step: Step) -> None:
+        """Takes note of a step."""
+        match step:
+            case TrainEnd():
+                self._values = {"train_loss": step.loss}
+            case EvalEnd():
+                metrics = {f"test_{name}": value for name, value in step.metrics.items() if value.ndim == 0}
+                self._values = {**self._values, "test_loss": step.loss, "test_accuracy": step.accuracy, **metrics}
+
+    def value(self, name: str, key: str) -> float:
+        """A number of the epoch that was evaluated last.
+
+        Args:
+            name: Its name, in any case.
+            key: The key of the configuration that asks for it.
+
+        Raises:
+            ConfigError: There is no such number.
+        """
+        known = {given.lower(): value for given, value in self._values.items() if value is not None}
+        if name.lower() not in known:
+            names = ", ".join(f"`{given}`" for given, value in self._values.items() if value is not None)
+            raise ConfigError(Problem(key, f"this run has no `{name}`; it has {names}"))
+        return float(known[name.lower()])
+
+
+def better(name: str, one: float, other: float, by: float = 0.0) -> bool:
+    """Whether a number is better than another one, by more than some amount: losses and distances if less."""
+    last = name.rpartition("_")[2].partition("/")[0]
+    less = any(last.lower() == word.lower() for word in _LESS_IS_BETTER)
+    return one < other - by if less else one > other + by
