@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
-from typing import NoReturn
 
 import rmldnn
 from rmldnn.component import near_miss
@@ -118,22 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    signal.signal(signal.SIGTERM, _leave)
-    # Imported when needed: --help does without the first two, a faulty file without the third, torch and Hydra.
-    from rmldnn.config import spec
-    from rmldnn.engine.ranks import Ranks
+    from rmldnn.config import spec  # imported when needed: --help does without
+    from rmldnn.verbs.starting import start
 
-    ranks = Ranks.from_environment()
-    with ranks.one_voice():
-        loaded = spec.load(options.file, lenient=options.lenient)
-    from rmldnn.run import main as run
+    def load() -> spec.Spec:
+        return spec.load(options.file, lenient=options.lenient)
 
-    run(loaded, options.overrides, ranks, lenient=options.lenient, console=options.log)
-
-
-def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Ends a run by a signal as by an exception, so that files are closed and other processes let go."""
-    sys.exit(128 + number)
+    start(load, options.overrides, lenient=options.lenient, console=options.log)
 
 
 def _report(error: RmldnnError, *, debug: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,20 +19,29 @@ from rmldnn.config import catalog, translate
 from rmldnn.config.check import trains
 from rmldnn.config.instantiate import instantiate
 from rmldnn.config.spec import Spec
+from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
+from rmldnn.data.sets import Dataset
+from rmldnn.data.transforms.geometric import in_words
+from rmldnn.engine.batch_size import automatic_batch_size
+from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.leaving import Leave, Unsaved
 from rmldnn.engine.loop import evaluate, fit
+from rmldnn.engine.prepared import prepared
 from rmldnn.engine.ranks import Ranks
-from rmldnn.errors import NetworkError, Problem, RmldnnError
+from rmldnn.errors import DataError, NetworkError, Problem, RmldnnError
 from rmldnn.metrics.measure import Metrics
 from rmldnn.networks.compile import network
 from rmldnn.networks.drawing import draw
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Console, Consumer, open_console
+from rmldnn.output.history import History
 from rmldnn.output.outfile import Outfile
+from rmldnn.output.run_folder import Record, open_folder, run_name
+from rmldnn.output.run_folder import record as run_record
 from rmldnn.sections import chosen_rows, dataset_rows, network_rows
-from rmldnn.steps import Step
+from rmldnn.steps import Batch, Step
 from rmldnn.tasks.supervised import Supervised
 from rmldnn.training import Course
 from rmldnn.types import Count, Index, Path
@@ -77,7 +87,9 @@ def main(
         keys = {key: config[key] for key in catalog.only("job").parameters if key in config}
         leave = Leave()
         with ranks.one_voice():
-            steps, outputs = run(config, engine, screen, leave, Folder(loaded.document.name).stem, lenient, **keys)
+            steps, outputs, record = run(config, engine, screen, leave, loaded.document.name, lenient, **keys)
+        if record is not None:
+            stack.enter_context(record)
         for output in outputs:
             stack.callback(output.close)  # twice is once
         stack.enter_context(leave)
@@ -96,7 +108,7 @@ def run(
     engine: Engine,
     console: Console,
     leave: Leave,
-    stem: str = "run",
+    file: str = "config.json",
     lenient: bool = False,
     *,
     num_epochs: Count = 1,
@@ -105,7 +117,7 @@ def run(
     seed: Index = 0,
     debug: bool = False,
     debug_interval: Count = 1,  # noqa: ARG001 - of the original; a network is drawn once
-) -> tuple[Iterator[Step], list[Consumer]]:
+) -> tuple[Iterator[Step], list[Consumer], Record | None]:
     """Makes everything that the composed configuration names, and describes it.
 
     Args:
@@ -113,7 +125,7 @@ def run(
         engine: Where and with whom to compute.
         console: Who tells people about it.
         leave: Whether the run is to leave.
-        stem: Name of the run.
+        file: The configuration file.
         lenient: Unknown keys of layers are warnings.
         num_epochs: Passes over the training data.
         outfile: Base name of two log files: `out.txt` gives `out_train.txt` and `out_test.txt`; none without it.
@@ -125,7 +137,8 @@ def run(
         debug_interval: Accepted for files of the original; the network is drawn once.
 
     Returns:
-        The steps of the run, yet to be taken, and who wants to see them in this process.
+        The steps of the run, yet to be taken, who wants to see them in this process, and what is told of a training in
+        its folder, by the first process.
     """
     trained = trains(config["data"])
     nodes = translate.job(config)
@@ -152,7 +165,14 @@ def run(
     for keys in translate.listed(config.get("loss")):
         console.section("Loss", chosen_rows("loss", keys))
 
-    loaders = _loaders(nodes["data"], engine, seed)
+    task = Supervised(loss, penalty=model.penalty)
+    data = instantiate(nodes["data"])
+    if data.batch_size == "auto" and data.train is not None:
+        sample = data.loader("train", device=engine.device).sample()
+        model.check_input(sample.inputs.shape, arrays=data.train.inputs.source.meaning == "values")
+        ready = prepared(model, compute, engine.device)
+        data = replace(data, batch_size=automatic_batch_size(engine, task, ready, sample, len(data.train)))
+    loaders = _loaders(data, engine, seed)
     for loader in loaders.values():
         _require_fit(model, loader, "network" if nodes["network"] else "layers")
     test = loaders.get("test")
@@ -162,15 +182,31 @@ def run(
         outputs += [predictions, checkpoints.saver(model)]
         if outfile is not None:
             outputs.append(Outfile(outfile, train=trained, test=test is not None))
-    console.section("Dataset", dataset_rows(loaders, engine.world, predictions.rows))
+    console.section("Dataset", dataset_rows(loaders, predictions.rows))
 
-    task, wanted = Supervised(loss, penalty=model.penalty), bool(predictions.rows)
+    wanted, record = bool(predictions.rows), None
     classes = test.dataset.classes if test is not None else ()
     metrics = Metrics([instantiate(node) for node in nodes["metrics"]], loss, classes) if nodes["metrics"] else None
     if trained:
         if test is not None and predictions.assembles and engine.rank == 0:
             outputs.append(assembling.at_the_end(predictions, model, test))
-        folder = Folder(run_folder or f"runs/{stem}")
+        name = run_name(file)
+        folder = Folder(engine.told(_folder(engine, run_folder, name, checkpoints)))
+        if engine.rank == 0:
+            outputs.append(History(folder, train=True, test=test is not None))
+            outputs += [instantiate(node)(folder.name, str(folder), config) for node in nodes["trackers"]]
+            record = run_record(
+                folder,
+                name=name,
+                config=config,
+                command=sys.argv,
+                file=file,
+                seed=seed,
+                processes=engine.world,
+                devices=engine.devices,
+                lenient=lenient,
+                resumed=checkpoints.resume is not None,
+            )
         course = Course(num_epochs, seed, checkpoints, instantiate(nodes["stopping"]), folder, leave)
         loop = partial(fit, engine, task, learns, loaders["train"], test, want_predictions=wanted, metrics=metrics)
         steps, outputs = training.training(engine, model, learns, course, outputs, loop)
@@ -182,7 +218,12 @@ def run(
         steps = evaluate(engine, task, ready, loaders["test"], want_predictions=wanted, metrics=metrics)
     if not trained:
         outputs.append(Unsaved(leave))
-    return _telling_what_was_skipped(steps, loaders, engine), outputs
+    return _telling_what_was_skipped(steps, loaders, engine), outputs, record
+
+
+def _folder(engine: Engine, path: str | None, name: str, checkpoints: Checkpoints) -> str:
+    """The run folder, which the first process makes."""
+    return str(open_folder(path, name, resume=checkpoints.resume == "auto")) if engine.rank == 0 else ""
 
 
 def _telling_what_was_skipped(steps: Iterator[Step], loaders: Mapping[str, Loader], engine: Engine) -> Iterator[Step]:
@@ -193,9 +234,10 @@ def _telling_what_was_skipped(steps: Iterator[Step], loaders: Mapping[str, Loade
         count = torch.tensor(len(skipped), device=engine.device)
         total = int(engine.total(count)) if loader.skip_bad else 0
         if total:
-            log.warning(f"{total} samples of the {which} set could not be read and were left out (`on_bad_sample`)")
+            words = f"{total} sample{'s' if total > 1 else ''} of the {'training' if which == 'train' else 'test'} set"
+            log.warning(f"{words} could not be read and {'were' if total > 1 else 'was'} left out (`on_bad_sample`)")
         for sample in skipped[:_SHOWN]:
-            log.warning(f"left out {sample.name}: {sample.cause}")
+            log.warning(f"left out: {sample.cause}")  # which names it
         if total > min(len(skipped), _SHOWN):
             log.warning(f"left out {total - min(len(skipped), _SHOWN)} more; `rmldnn data` lists all")
 
@@ -222,15 +264,14 @@ def _network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient:
         ) from error
 
 
-def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Loader]:
-    data = instantiate(node)
+def _loaders(data: Data, engine: Engine, seed: int) -> dict[str, Loader]:
     return {
         which: data.loader(
             which,
             rank=engine.rank,
             world=engine.world,
             seed=seed,
-            local_world=engine.local_world,
+            cores=engine.cores,
             device=engine.device,
         )
         for which in ("train", "test")
@@ -238,12 +279,28 @@ def _loaders(node: Mapping[str, Any], engine: Engine, seed: int) -> dict[str, Lo
     }
 
 
+def _require_map(model: Network, dataset: Dataset, sample: Batch) -> None:
+    """Refuses a class map of another extent than the output, where that is known."""
+    shape, targets = model.output_shapes[0][1:], dataset.targets
+    known = shape[1:] if model.channels_first else shape[:-1]
+    if targets is None or targets.source.meaning != "classes" or sample.targets is None or None in known:
+        return
+    extent, wanted = tuple(sample.targets.shape[1:]), tuple(size for size in known if size is not None)
+    if extent and len(extent) == len(wanted) and extent != wanted:
+        place = targets.source.locate(dataset.names.index(sample.names[0]))
+        raise DataError(
+            f"{place}: this map of classes is {in_words(extent)}, but the network's output is {in_words(wanted)}; "
+            "bring inputs and targets to one size by a `resize` in `transforms`, or take a network that keeps it"
+        )
+
+
 def _require_fit(model: Network, loader: Loader, section: str) -> None:
-    """Refuses samples that the network cannot take, and classes that it has no outputs for."""
+    """Refuses samples that the network cannot take, class maps that do not lie on its output, and further classes."""
     if len(model.output_shapes) > 1:
         raise NetworkError(Problem(section, f"the network has {len(model.output_shapes)} outputs; a run takes one"))
     for sample in loader.samples():
-        model.check_input(sample.inputs.shape)
+        model.check_input(sample.inputs.shape, arrays=loader.dataset.inputs.source.meaning == "values")
+        _require_map(model, loader.dataset, sample)
     classes, outputs = loader.dataset.classes, model.output_shapes[0][-1]
     if classes and outputs is not None and 1 < outputs < len(classes):
         names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")

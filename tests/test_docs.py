@@ -16,7 +16,8 @@ from rmldnn.errors import ConfigError
 from tests.test_parallel import mpirun, needs_mpirun
 
 ROOT = Path(__file__).parent.parent
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/data.md", "docs/networks.md")}
+NAMES = ("README.md", "docs/data.md", "docs/networks.md", "docs/training.md")
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 FENCED = {name: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for name, text in PAGES.items()}
 LINES = [
     line.split("#")[0].strip()
@@ -31,7 +32,7 @@ CONFIGS = [block for blocks in FENCED.values() for kind, block in blocks if kind
 
 def test_the_readme_has_commands_and_configurations():
     assert len(COMMANDS) >= 12
-    assert len(CONFIGS) == 6
+    assert len(CONFIGS) == 7
 
 
 @pytest.fixture
@@ -62,11 +63,15 @@ def test_command_runs(command, pictures, config, rmldnn, export):
         start = [sys.executable, "-m", "torch.distributed.run", *words[: words.index("rmldnn")]]
         result = rmldnn(*words[words.index("rmldnn") + 1 :], launcher=start)
     else:
+        if "--resume" in words:  # from a state that an earlier run left
+            assert rmldnn(*(word for word in words if word != "--resume")).code == 0
         result = rmldnn(*words)
     assert result.code == 0, result.err
 
 
-@pytest.mark.parametrize("text", CONFIGS, ids=["train", "predict", "transforms", "slicers", "import", "family"])
+@pytest.mark.parametrize(
+    "text", CONFIGS, ids=["train", "predict", "transforms", "slicers", "import", "family", "training"]
+)
 def test_configuration_is_right(text):
     document = read_text(text, "README.json")
     assert list(check(document.value["neural_network"])) == []

@@ -59,11 +59,15 @@ def test_the_log_is_line_by_line_that_of_the_original(smoke, rmldnn):
     added = [line[2:] for line in changes if line[0] == "+"]
     assert re.match(r"rmldnn \d", added[0])
     assert [line.split(":")[0].strip() for line in added[1:]] == [
+        "---------------------------------------------",
+        "---------------- Computation ----------------",
+        "Precision",
         "------------------- Result ------------------",
         "Test loss",
         "Test accuracy",
         "Training history",
         "Test history",
+        "Run folder",
         "---------------------------------------------",
     ]
 

@@ -18,7 +18,7 @@ from rmldnn.optimizers.groups import check_groups
 
 Values = dict[str, Any]
 
-SECTIONS = ("network", "data", "loss", "optimizer", "metrics", "early_stopping", "checkpoints")
+SECTIONS = ("network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints")
 TOP = ("job", "network", "compute")
 """Groups whose keys stand at the top level."""
 PARAMETERS = "parameters"
@@ -42,6 +42,7 @@ def check(values: Values) -> Iterator[Problem]:
             yield Problem(name, f"must be an object, got {show(section)}")
         else:
             yield from judge(section)
+    yield from _tracking(values.get("tracking"))
     yield from _one_network(values)
     yield from _requirements(values)
 
@@ -130,6 +131,18 @@ def _listed_metrics(items: list[Any]) -> Iterator[Problem]:
 
 def _checkpoints(values: Values | None) -> Iterator[Problem]:
     yield from _keys(catalog.only("checkpoints"), values or {}, "checkpoints")
+
+
+def _tracking(section: Any) -> Iterator[Problem]:
+    several = isinstance(section, list)
+    for index, item in enumerate(section if several else [] if section is None else [section]):
+        here = f"tracking[{index}]" if several else "tracking"
+        if isinstance(item, dict):
+            yield from _chosen(item, here, "type", "tracker")
+        elif not isinstance(item, str):
+            yield Problem(here, f'must be a name such as "TensorBoard", or an object with a `type`, got {show(item)}')
+        elif catalog.find("tracker", item) is None:
+            yield Problem(here, catalog.absent("tracker", item))
 
 
 def _early_stopping(values: Values | None) -> Iterator[Problem]:

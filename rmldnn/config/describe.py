@@ -11,7 +11,7 @@ import yaml
 
 from rmldnn.component import Form, show
 from rmldnn.config import catalog
-from rmldnn.config.check import TOP
+from rmldnn.config.check import SECTIONS, TOP
 from rmldnn.types import describe
 
 GLOBAL = "_global_"
@@ -62,7 +62,8 @@ def _page() -> Iterator[str]:
     yield "All keys stand in one object `neural_network`. Names of components are matched without regard to case.\n"
     yield "## Top level\n"
     yield from _table([*map(catalog.only, TOP)])
-    yield "The sections `network`, `data`, `loss`, `optimizer`, `metrics` and `checkpoints` have the keys below.\n"
+    *others, last = (f"`{section}`" for section in SECTIONS)
+    yield f"The sections {', '.join(others)} and {last} have the keys below.\n"
     yield "## `network`\n"
     yield (
         "Chooses a known network in place of `layers`: a configuration has exactly one of the two. `type` names the "
@@ -115,6 +116,13 @@ def _page() -> Iterator[str]:
         "'rmldnn[metrics]'`.\n"
     )
     yield from _components("metric")
+    yield "## `early_stopping`\n"
+    yield from _table([catalog.only("early_stopping")])
+    yield (
+        "## `tracking`\n\nWho else is told of a training, besides `history.csv` and `history.jsonl` in the run folder: "
+        'a name, an object with a `type` and further keys, or a list of these: `"tracking": "TensorBoard"`.\n'
+    )
+    yield from _components("tracker")
     yield "## `checkpoints`\n"
     yield from _table([catalog.only("checkpoints")])
 

@@ -105,7 +105,7 @@ def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
 def _file_choices(values: Values) -> dict[str, str | None]:
     """Which component each group takes, as the file says; the words that say so are taken out of `values`."""
     chosen: dict[str, str | None] = {}
-    for section in ("network", "loss", "optimizer", "checkpoints", "data", "metrics", "early_stopping"):
+    for section in ("network", "loss", "optimizer", "checkpoints", "data", "metrics", "early_stopping", "tracking"):
         if values.get(section) is None:
             values.pop(section, None)
     if "network" in values:
@@ -253,6 +253,10 @@ def job(config: Mapping[str, Any]) -> Values:
         "metrics": [
             _partial("metric", "name", {"name": item} if isinstance(item, str) else item)
             for item in config.get("metrics") or ()
+        ],
+        "trackers": [
+            _partial("tracker", "type", {"type": item} if isinstance(item, str) else item)
+            for item in listed(config.get("tracking"))
         ],
     }
 

@@ -56,10 +56,10 @@ class DistributedEngine:
             backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
             dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world, timeout=PATIENCE)
         ranks.export(address, port)
-        devices, self.local_world, cores = self._introduce()
+        devices, self.local_world, self.cores = self._introduce()
         self.devices: Sequence[str] = devices
         if self.device.type == "cpu":
-            torch.set_num_threads(ranks.threads or cores)
+            torch.set_num_threads(ranks.threads or self.cores)
         self._network: nn.Module | None = None
         self._learning: Learning | None = None
 
@@ -115,6 +115,12 @@ class DistributedEngine:
     def total(self, tensor: Tensor) -> Tensor:
         """Sums a tensor over all processes; on the way back the gradient is multiplied by their number."""
         return _Total.apply(tensor, self.world)  # type: ignore[no-any-return, no-untyped-call]
+
+    def told(self, text: str) -> str:
+        """What the first process says, in all of them."""
+        words = [text]
+        dist.broadcast_object_list(words, 0)
+        return words[0]
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """Brings names and outputs of all processes to rank 0, in the order of the samples."""

@@ -26,7 +26,9 @@ class Engine(Protocol):
     world: int
     """Number of processes."""
     local_world: int
-    """Number of processes of the run on this machine, which share its cores."""
+    """Number of processes of the run on this machine."""
+    cores: int
+    """Cores of this machine that fall to this process."""
     device: torch.device
     """Where this process computes."""
     devices: Sequence[str]
@@ -78,6 +80,10 @@ class Engine(Protocol):
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sums a tensor over all processes, gradients included; all call it, with equal shapes."""
+        ...
+
+    def told(self, text: str) -> str:
+        """What the first process says, in all of them."""
         ...
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:

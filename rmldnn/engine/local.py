@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any
@@ -31,6 +32,7 @@ class LocalEngine:
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or (torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"))
         self.devices: Sequence[str] = (str(self.device).upper(),)
+        self.cores = len(os.sched_getaffinity(0))
         self._network: nn.Module | None = None
         self._learning: Learning | None = None
 
@@ -71,6 +73,10 @@ class LocalEngine:
         """Goes on from a checkpoint."""
         if self._learning is not None:
             self._learning.load_state_dict(state)
+
+    def told(self, text: str) -> str:
+        """The same."""
+        return text
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """All samples are here already."""

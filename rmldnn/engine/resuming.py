@@ -70,7 +70,7 @@ class Resumable:
         leave: Leave,
     ) -> None:
         self.outputs: list[tuple[str, str]] = []
-        """Where the state is."""
+        """Where the state is, and what else is kept of the run."""
         self._folder = folder
         self._engine = engine
         self._network = network
@@ -149,9 +149,9 @@ class Resumable:
                 "records": {name: record.state_dict() for name, record in self._records.items()},
             }
             parts = {"network": self._network.state_dict(), "engine": self._engine.state_dict(), "run": run}
-            states.save(self._folder, progress.epoch, progress.seen, parts, {"processes": self._engine.world})
-            states.clean(self._folder, _KEPT)
-            self.outputs = [("State of the training", str(place))]
+            facts = {"processes": self._engine.world}
+            states.clean(self._folder, states.save(self._folder, progress.epoch, progress.seen, parts, facts), _KEPT)
+            self.outputs = [("Run folder", str(self._folder.parent))]
         self._saved = time.monotonic()
         return place
 

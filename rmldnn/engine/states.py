@@ -114,9 +114,17 @@ def found(folder: Path) -> list[Path]:
     return [path for _, path in sorted(((int(match[1]), int(match[2])), path) for match, path in places)]
 
 
-def clean(folder: Path, keep: int) -> None:
-    """Removes all states but the furthest few, and what was left half made."""
-    for place in [*found(folder)[:-keep], *folder.glob(".epoch_*.part")]:
+def clean(folder: Path, last: Path, keep: int) -> None:
+    """Removes states that are further than the last one, of a run that this one took the place of, and all but a few.
+
+    Args:
+        folder: The folder of all states of a run.
+        last: The state that was saved last.
+        keep: How many stay, the last one included.
+    """
+    places = found(folder)
+    end = places.index(last) + 1
+    for place in [*places[end:], *places[: max(0, end - keep)], *folder.glob(".epoch_*.part")]:
         shutil.rmtree(place, ignore_errors=True)
 
 

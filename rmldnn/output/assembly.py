@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data.files import fingerprint
 from rmldnn.data.slices import Cut, Sliced
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, Problem
@@ -100,7 +99,7 @@ class Assembly:
         self._every = every
         self._crew = crew or Crew()
         self._blendings = [Blending(cut.grid, blend) for cut in slices.cuts]
-        self._work = _fingerprint(slices, [half, blend, channels, num_channels, self._crew.world, work])
+        self._work = fingerprint(slices.fingerprint(), half, blend, channels, num_channels, self._crew.world, work)
         self._continued = bool(work)
         target = Path(path)
         self._part = target.with_name(f".{target.name}.part")
@@ -282,15 +281,3 @@ class Assembly:
             return int(note["next"]) if self._continued and note["work"] == self._work else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def _fingerprint(slices: Sliced, more: list[Any]) -> str:
-    """Of all that the result depends on."""
-    files = []
-    for index in range(len(slices.arrays.names)):
-        place = Path(slices.arrays.locate(index))
-        found = next((path for path in (place, *place.parents) if path.is_file()), None)
-        stat = os.stat(found) if found else None  # noqa: PTH116 - of a path that may be none
-        files.append([str(place), slices.extent(index), stat and [stat.st_size, stat.st_mtime_ns]])
-    text = json.dumps([files, [repr(made) for made in slices.slicers], more])
-    return hashlib.sha256(text.encode()).hexdigest()

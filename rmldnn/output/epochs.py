@@ -51,34 +51,57 @@ _COLUMNS = {
 }
 
 
+_NARROWEST = 8
+_LESS_IS_BETTER = ("MAE", "HD95")
+
+
+def _column(name: str) -> _Column:
+    """The column of a number; those that are none of the usual ones are metrics."""
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    width = max(_NARROWEST, len(name) + 3)
+    return _Column((name, name), (width, 0), "{:.3f}".format, best=min if name in _LESS_IS_BETTER else max)
+
+
 class EpochTable:
-    """Makes the lines of the table; its columns are what the first epoch knows, and new best values stand out."""
+    """Makes the lines of the table; its columns are what the first epoch knows, and new best values stand out.
+
+    Of a metric, the number for all classes is a column.
+    """
 
     def __init__(self) -> None:
         self._columns: list[str] = []
         self._last: dict[str, float] = {}
         self._best: dict[str, dict[str, float]] = {}
 
-    def lines(self, ends: Sequence[TrainEnd | EvalEnd], *, narrow: bool = False) -> Iterator[Text]:
+    def lines(self, ends: Sequence[TrainEnd | EvalEnd], *, narrow: bool = False, width: int = 80) -> Iterator[Text]:
         """Yields the titles of the columns before the first epoch, then its line; reads tensors.
 
         Args:
             ends: The ends of the halves of one epoch.
             narrow: Whether to save space.
+            width: Characters of a line; metrics that find no room have no column.
         """
         self._last = _values(ends)
         if not self._columns:
-            self._columns = [name for name in _COLUMNS if name in self._last]
-            columns = [_COLUMNS[name] for name in self._columns]
+            usual = [name for name in _COLUMNS if name in self._last]
+            room = width - sum(_column(name).widths[narrow] for name in usual)
+            metrics = []
+            for name in self._last:
+                if name not in _COLUMNS and (room := room - _column(name).widths[narrow]) >= 0:
+                    metrics.append(name)
+            self._columns = [*usual[:-1], *metrics, usual[-1]]
+            columns = [_column(name) for name in self._columns]
             yield Text("".join(f"{column.titles[narrow]:>{column.widths[narrow]}}" for column in columns), "bold")
-        yield Text.assemble(*(self._cell(name, _COLUMNS[name].widths[narrow]) for name in self._columns))
+        yield Text.assemble(*(self._cell(name, _column(name).widths[narrow]) for name in self._columns))
 
     def results(self) -> list[Row]:
         """The last losses and accuracy, each with the best one if that came earlier."""
         rows: list[Row] = []
-        for name in ("train_loss", "test_loss", "accuracy"):
+        metrics = [name for name in self._last if name not in _COLUMNS]
+        for name in ("train_loss", "test_loss", "accuracy", *metrics):
             if name in self._last:
-                column, text = _COLUMNS[name], _COLUMNS[name].show(self._last[name])
+                column, text = _column(name), _column(name).show(self._last[name])
                 best = self._best.get(name, self._last)
                 if best[name] != self._last[name]:
                     text += f"  (best {column.show(best[name])} in epoch {best['epoch']:.0f})"
@@ -86,7 +109,7 @@ class EpochTable:
         return rows
 
     def _cell(self, name: str, width: int) -> tuple[str, str]:
-        column, value = _COLUMNS[name], self._last.get(name)
+        column, value = _column(name), self._last.get(name)
         if value is None or not width:
             return " " * width, ""
         style = column.style
@@ -110,5 +133,6 @@ def _values(ends: Sequence[TrainEnd | EvalEnd]) -> dict[str, float]:
         if isinstance(end, TrainEnd):
             known |= {"train_loss": end.loss, "learning_rate": end.learning_rate}
         else:
-            known |= {"test_loss": end.loss, "accuracy": end.accuracy}
+            main = {name: value for name, value in end.metrics.items() if value.ndim == 0 and "/" not in name}
+            known |= {"test_loss": end.loss, "accuracy": end.accuracy, **main}
     return {name: float(value) for name, value in known.items() if value is not None}

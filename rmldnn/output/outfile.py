@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from rmldnn.output.places import saving, writing
+from rmldnn.output.log_file import LogFile
+from rmldnn.output.updates import Update, Updates
 from rmldnn.steps import EvalEnd, Step, TrainEnd, TrainStep
-
-_HOLD = 1.0
-"""Seconds for which rows may be held back: a device is waited for once in that time, not once per batch."""
 
 _COLUMNS = "# time epoch_fraction epoch batch loss grad_norm\n"
 
@@ -38,17 +32,19 @@ class Outfile:
 
     def __init__(self, path: str, *, train: bool = True, test: bool = True) -> None:
         stem = path.removesuffix(".txt")
-        self._train = _Rows(f"{stem}_train.txt", _COLUMNS) if train else None
-        self._test = _Rows(f"{stem}_test.txt") if test else None
-        self._held: list[tuple[float, TrainStep]] = []
+        self._files: dict[str, LogFile] = {}
+        if train:
+            self._files["train"] = LogFile(f"{stem}_train.txt", _COLUMNS, key="outfile")
+        if test:
+            self._files["test"] = LogFile(f"{stem}_test.txt", key="outfile")
+        self._updates = Updates()
         self._begun = False
-        self._began = self._written = 0.0
 
     @property
     def outputs(self) -> list[tuple[str, str]]:
         """What was written, and its path."""
-        files = (("Training history", self._train), ("Test history", self._test))
-        return [(name, file.path) for name, file in files if file]
+        names = {"train": "Training history", "test": "Test history"}
+        return [(names[which], file.path) for which, file in self._files.items()]
 
     def consume(self, step: Step) -> None:
         """Keeps or writes what the files tell of a step.
@@ -57,20 +53,15 @@ class Outfile:
             RmldnnError: A file cannot be written.
         """
         if not self._begun:
-            self._begun = True
-            for file in filter(None, (self._train, self._test)):
-                file.begin()
+            self.load_state_dict({})
         match step:
             case TrainStep():
-                now = time.perf_counter()
-                self._began = self._began or now - step.data_seconds - step.compute_seconds
-                self._held.append((now - self._began, step))
-                if now - self._written >= _HOLD:
-                    self._write_held()
+                if self._updates.add(step):
+                    self._write_updates()
             case TrainEnd():
-                self._write_held()
-            case EvalEnd() if self._test:
-                self._test.write(_test_line(step))
+                self._write_updates()
+            case EvalEnd() if "test" in self._files:
+                self._files["test"].write(_test_line(step))
 
     def close(self) -> None:
         """Writes the rows that were held back, and closes the files.
@@ -79,84 +70,53 @@ class Outfile:
             RmldnnError: A file cannot be written.
         """
         try:
-            self._write_held()
+            self._write_updates()
         finally:
-            for file in (self._train, self._test):
-                if file:
-                    file.close()
+            for file in self._files.values():
+                file.close()
 
-    def _write_held(self) -> None:
-        held, self._held = self._held, []
-        if self._train and held:
-            losses = _numbers([step.loss for _, step in held])
-            norms = _numbers([step.grad_norm for _, step in held])
-            rows = (
-                f"{seconds:.6f} {step.epoch - 1 + step.batch / step.num_batches:.6f} {step.epoch} {step.batch} "
-                f"{loss:.6g} {norm:.6g}\n"
-                for (seconds, step), loss, norm in zip(held, losses, norms, strict=True)
-            )
-            self._train.write("".join(rows))
-        self._written = time.perf_counter()
-
-
-class _Rows:
-    """A text file that holds whole rows only, even on a full disk.
-
-    Args:
-        path: The file; folders are made.
-        head: Its first row.
-
-    Raises:
-        ConfigError: The file cannot be written.
-    """
-
-    def __init__(self, path: str, head: str = "") -> None:
-        self.path = path
-        with writing(path, key="outfile"):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).touch()
-            self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - open as long as the run
-        self._head = head
-
-    def begin(self) -> None:
-        """Forgets what an earlier run wrote.
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on must know; all rows so far are then on the disk.
 
         Raises:
-            RmldnnError: The file cannot be written.
+            RmldnnError: A file cannot be written.
         """
-        with saving(self.path):
-            self._file.truncate(0)
-            self._append(self._head)
+        if not self._begun:
+            self.load_state_dict({})
+        self._write_updates()
+        positions = {which: file.position() for which, file in self._files.items()}
+        return {**positions, "seconds": self._updates.seconds}
 
-    def write(self, rows: str) -> None:
-        """Writes rows, each with its line end.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on in the files of an earlier run, which are cut to what it had written by then.
+
+        Args:
+            state: What `state_dict` gave; files that it does not know begin anew.
 
         Raises:
-            RmldnnError: They do not all fit; those that do are written.
+            ConfigError: A file is shorter than it was.
+            RmldnnError: A file cannot be written.
         """
-        with saving(self.path):
-            self._append(rows)
+        self._begun = True
+        self._updates = Updates(state.get("seconds", 0.0))
+        for which, file in self._files.items():
+            if which in state:
+                file.resume(state[which])
+            else:
+                file.begin()
 
-    def close(self) -> None:
-        """Closes the file."""
-        with saving(self.path):
-            self._file.close()
-
-    def _append(self, rows: str) -> None:
-        data, start, done = rows.encode("ascii"), self._file.tell(), 0
-        try:
-            while done < len(data):
-                done += self._file.write(data[done:])
-        except OSError:
-            with suppress(OSError):  # the failure to write is the one to tell
-                self._file.truncate(self._file.seek(start + data.rfind(b"\n", 0, done) + 1))
-            raise
+    def _write_updates(self) -> None:
+        rows = "".join(map(_row, self._updates.take()))
+        if rows and "train" in self._files:
+            self._files["train"].write(rows)
 
 
-def _numbers(scalars: list[Tensor]) -> list[float]:
-    """Reads many scalars with one wait for their device."""
-    numbers: list[float] = torch.stack(scalars).tolist()
-    return numbers
+def _row(update: Update) -> str:
+    step = update.step
+    return (
+        f"{update.seconds:.6f} {step.epoch - 1 + step.batch / step.num_batches:.6f} {step.epoch} {step.batch} "
+        f"{update.loss:.6g} {update.grad_norm:.6g}\n"
+    )
 
 
 def _test_line(step: EvalEnd) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rmldnn.output.records import connect
 from rmldnn.output.rows import Group, Row, Rows, show
 from rmldnn.output.versions import versions
 from rmldnn.steps import EvalEnd, EvalStep, Step, TrainEnd, TrainStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _RULE = 45 * "-"
 _INDENT = 3 * " "
@@ -63,10 +66,13 @@ class PlainConsole:
                 self._line(_train_line(step))
             case EvalStep() if shown(step.batch, step.num_batches):
                 self._line(_eval_line(step))
-            case TrainEnd() | EvalEnd():
+            case TrainEnd():
                 self._line(_RULE)
-                if isinstance(step, EvalEnd):
-                    self._last = step
+            case EvalEnd():
+                self._last = step
+                if main := [f"{name} = {float(value):.4f}" for name, value in _scalars(step) if "/" not in name]:
+                    self._line(f"Eval  Epoch [{step.epoch:3d}/{step.num_epochs:3d}] : {'; '.join(main)}")
+                self._line(_RULE)
 
     def finish(self, paths: Sequence[tuple[str, str]]) -> None:
         """Writes the last test result, where every output lies, and that all is done."""
@@ -75,6 +81,8 @@ class PlainConsole:
             rows.append(("Test loss", f"{float(self._last.loss):.4f}"))
         if self._last is not None and self._last.accuracy is not None:
             rows.append(("Test accuracy", f"{float(self._last.accuracy):.3f}"))
+        if self._last is not None:
+            rows += [(name, f"{float(value):.4f}") for name, value in _scalars(self._last)]
         if rows or paths:
             self.section("Result", [*rows, *paths])
         self._line("All done (return value = 0).")
@@ -140,3 +148,8 @@ def _eval_line(step: EvalStep) -> str:
     if step.accuracy is not None:
         line += f" | Accuracy: {float(step.accuracy):.3f}"
     return line
+
+
+def _scalars(step: EvalEnd) -> list[tuple[str, Tensor]]:
+    """The metrics that are numbers."""
+    return [(name, value) for name, value in step.metrics.items() if value.ndim == 0]

@@ -129,7 +129,9 @@ class TerminalConsole:
     def _print_epochs(self) -> None:
         """Adds the epochs that are over to the table: all at once, since an epoch may take milliseconds."""
         epochs, self._epochs = self._epochs, []
-        lines = [line for ends in epochs for line in self._table.lines(ends, narrow=self._narrow)]
+        lines = [
+            line for ends in epochs for line in self._table.lines(ends, narrow=self._narrow, width=self._screen.width)
+        ]
         if lines:
             self._screen.print(Text("\n").join(lines))
             self._said = True

@@ -27,7 +27,7 @@ def fake_run(
             yield TrainEnd(epoch, epochs, tensor(0.5 / epoch), 3.0, 0.01)
         yield EvalStep(epoch, epochs, 1, 1, 20, tensor(loss), tensor(accuracy))
         yield EvalEnd(epoch, epochs, 0.5, tensor(loss), tensor(accuracy))
-        yield EpochEnd(epoch, epochs)
+        yield EpochEnd(epoch, epochs, epoch == epochs)
 
 
 @pytest.fixture(scope="session")

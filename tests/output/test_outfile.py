@@ -59,7 +59,7 @@ def test_an_older_history_is_overwritten_by_the_first_step_and_not_before(tmp_pa
     (tmp_path / "out_test.txt").write_text("Epoch: 9  Loss: 0.1  Accuracy: 1.000\n")
     outfile = Outfile(str(tmp_path / "out.txt"))
     assert (tmp_path / "out_test.txt").read_text() != ""
-    outfile.consume(EpochEnd(1, 1))
+    outfile.consume(EpochEnd(1, 1, True))
     outfile.close()
     assert (tmp_path / "out_test.txt").read_text() == ""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rmldnn.output.plain import PlainConsole, shown
 from rmldnn.output.rows import Group, component_rows
-from rmldnn.steps import EvalStep, TrainStep
+from rmldnn.steps import EvalEnd, EvalStep, TrainStep
 
 BASELINE = Path(__file__).parents[3] / "shared/upstream/smoke_tests/baseline_rmldnn_test.txt"
 STAMP = re.compile(r"\[\d{4}-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{6}\] ")
@@ -212,3 +212,15 @@ def test_the_last_batch_of_an_epoch_has_a_line(num_batches):
 def test_no_tensor_is_read_for_a_line_that_is_not_written(console):
     unreadable = torch.empty((), device="meta")
     console.consume(TrainStep(1, 1, 1, 1000, 16, unreadable, unreadable, 0.1, 0.1))
+
+
+def test_metrics_stand_behind_the_evaluation_and_in_the_result():
+    stream = io.StringIO()
+    console = PlainConsole(stream)
+    metrics = {"IoU": torch.tensor(0.5), "IoU/cat": torch.tensor(0.25), "ConfusionMatrix": torch.eye(2)}
+    console.consume(EvalEnd(2, 3, 0.1, torch.tensor(1.0), torch.tensor(0.5), metrics))
+    console.finish([])
+    console.close()
+    lines = [line[30:] for line in stream.getvalue().splitlines()]
+    assert lines[0] == "Eval  Epoch [  2/  3] : IoU = 0.5000"
+    assert [line.split() for line in lines if "IoU" in line][1:] == [["IoU", ":", "0.5000"], ["IoU/cat", ":", "0.2500"]]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from rich.console import Console as Screen
 
+from rmldnn.output.epochs import EpochTable
 from rmldnn.output.rows import Group
 from rmldnn.output.terminal import TerminalConsole
 from rmldnn.steps import EpochEnd, EvalEnd, EvalStep, TrainEnd, TrainStep
@@ -131,7 +132,7 @@ def test_summary_tells_a_better_epoch(shown):
     for epoch, loss in ((1, 0.2), (2, 0.4)):
         shown.console.consume(TrainEnd(epoch, 2, torch.tensor(loss), 1.0, 0.1))
         shown.console.consume(EvalEnd(epoch, 2, 1.0, torch.tensor(loss), torch.tensor(0.5)))
-        shown.console.consume(EpochEnd(epoch, 2))
+        shown.console.consume(EpochEnd(epoch, 2, epoch == 2))
     shown.console.finish([])
     assert re.search(r"Test loss +0.4000  \(best 0.2000 in epoch 1\)", shown.text)
 
@@ -154,3 +155,14 @@ def test_no_color_is_respected(run):
     shown.console.finish([])
     shown.console.close()
     assert not re.search(r"\x1b\[(\d+;)*3\dm", shown.drawn)
+
+
+METRICS = ("IoU", "IoU/cat", "IoU_micro", "Precision", "Recall")
+
+
+def test_metrics_are_columns_while_there_is_room():
+    end = EvalEnd(1, 1, 0.5, torch.tensor(0.5), torch.tensor(0.9), {name: torch.tensor(0.25) for name in METRICS})
+    titles, line = EpochTable().lines([TrainEnd(1, 1, torch.tensor(0.7), 1.0, 0.1), end], width=90)
+    assert titles.plain.split()[-3:] == ["IoU", "IoU_micro", "Time"]
+    assert line.plain.split()[-4:-2] == ["0.250", "0.250"]
+    assert len(titles.plain) == len(line.plain) <= 90

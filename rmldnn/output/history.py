@@ -1,0 +1,167 @@
+"""The history of a run for programs: `history.csv`, a row for each epoch, `history.jsonl`, a line for each event."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rmldnn.output.log_file import LogFile
+from rmldnn.output.updates import Update, Updates
+from rmldnn.steps import EvalEnd, Step, TrainEnd, TrainStep
+
+_COLUMNS = ["epoch", "train_loss", "learning_rate", "train_seconds", "test_loss", "accuracy", "test_seconds"]
+
+
+class History:
+    """Writes what a run measures, overwriting older files as soon as there is a step to write.
+
+    `history.csv` has the columns `epoch, train_loss, learning_rate, train_seconds, test_loss, accuracy, test_seconds`
+    and one for each metric that is a number, as the first epoch has them; a cell is empty where a run has no such
+    number. Lines of `history.jsonl` are `{"event": "step", "epoch": 1, "batch": 1, "seconds": 0.35, "loss": 0.7,
+    "grad_norm": 0.5}` for each update, `seconds` counted from the begin of the training, and `{"event": "epoch", ...}`
+    with what the row of the epoch has, less empty cells, and with metrics that are arrays.
+
+    Since JSON knows finite numbers only, others are the texts `"nan"`, `"inf"` and `"-inf"` there.
+
+    Lines of the last second may wait in memory; `close` writes them.
+
+    Args:
+        folder: The run folder.
+        train: Whether the run trains.
+        test: Whether it evaluates.
+
+    Raises:
+        ConfigError: A file cannot be written.
+    """
+
+    def __init__(self, folder: str | Path, train: bool, test: bool) -> None:
+        self._rows = LogFile(str(Path(folder, "history.csv")), key="run_folder")
+        self._lines = LogFile(str(Path(folder, "history.jsonl")), key="run_folder")
+        self._last = EvalEnd if test else TrainEnd if train else None
+        self._updates = Updates()
+        self._epoch: dict[str, Any] = {}
+        self._columns: list[str] = []
+        self._begun = False
+
+    def consume(self, step: Step) -> None:
+        """Keeps or writes what the files tell of a step.
+
+        Raises:
+            RmldnnError: A file cannot be written.
+        """
+        if not self._begun:
+            self.load_state_dict({})
+        match step:
+            case TrainStep():
+                if self._updates.add(step):
+                    self._write_updates()
+            case TrainEnd() | EvalEnd():
+                self._write_updates()
+                self._epoch |= {"epoch": step.epoch, **numbers(step)}
+                if type(step) is self._last:
+                    self._write_epoch()
+
+    def close(self) -> None:
+        """Writes what was held back, and closes the files.
+
+        Raises:
+            RmldnnError: A file cannot be written.
+        """
+        try:
+            self._write_updates()
+            if self._epoch:  # the run broke off in an evaluation
+                self._write_epoch()
+        finally:
+            self._rows.close()
+            self._lines.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on must know; all lines so far are then on the disk.
+
+        Raises:
+            RmldnnError: A file cannot be written.
+        """
+        if not self._begun:
+            self.load_state_dict({})
+        self._write_updates()
+        return {"csv": self._rows.position(), "jsonl": self._lines.position(), "seconds": self._updates.seconds}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on in the files of an earlier run, which are cut to what it had written by then.
+
+        Args:
+            state: What `state_dict` gave.
+
+        Raises:
+            ConfigError: A file is shorter than it was.
+            RmldnnError: A file cannot be written.
+        """
+        self._begun = True
+        self._updates = Updates(state.get("seconds", 0.0))
+        for name, file in (("csv", self._rows), ("jsonl", self._lines)):
+            if name in state:
+                file.resume(state[name])
+            else:
+                file.begin()
+        if not self._rows.empty:
+            with Path(self._rows.path).open(encoding="utf-8", newline="") as rows:
+                self._columns = next(csv.reader(rows))
+
+    def _write_updates(self) -> None:
+        lines = "".join(map(_line, self._updates.take()))
+        if lines:
+            self._lines.write(lines)
+
+    def _write_epoch(self) -> None:
+        epoch, self._epoch = self._epoch, {}
+        rows = []
+        if self._rows.empty:
+            metrics = [name for name, value in epoch.items() if not isinstance(value, list) and name not in _COLUMNS]
+            self._columns = [*_COLUMNS, *metrics]
+            rows.append(self._columns)
+        rows.append([epoch.get(name, "") for name in self._columns])
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._rows.write(text.getvalue())
+        self._lines.write(json.dumps(_standard({"event": "epoch", **epoch}), allow_nan=False) + "\n")
+
+
+def numbers(end: TrainEnd | EvalEnd) -> dict[str, Any]:
+    """The numbers of one half of an epoch by name, as the history calls them; those that there are; reads tensors."""
+    if isinstance(end, TrainEnd):
+        return {
+            "train_loss": end.loss.tolist(),
+            "learning_rate": end.learning_rate,
+            "train_seconds": round(end.seconds, 6),
+        }
+    tensors = {"test_loss": end.loss, "accuracy": end.accuracy}
+    known = {name: value.tolist() for name, value in tensors.items() if value is not None}
+    metrics = {name: value.tolist() for name, value in end.metrics.items()}
+    return {**known, "test_seconds": round(end.seconds, 6), **metrics}
+
+
+def _line(update: Update) -> str:
+    step = update.step
+    return (
+        f'{{"event": "step", "epoch": {step.epoch}, "batch": {step.batch}, "seconds": {update.seconds:.6f}, '
+        f'"loss": {_number(update.loss)}, "grad_norm": {_number(update.grad_norm)}}}\n'
+    )
+
+
+def _number(value: float) -> str:
+    """A float32 in as many digits as tell it from all others."""
+    return f"{value:.9g}" if math.isfinite(value) else f'"{value}"'
+
+
+def _standard(value: Any) -> Any:
+    """A value as standard JSON can say it."""
+    if isinstance(value, dict):
+        return {key: _standard(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_standard(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

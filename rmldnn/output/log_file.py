@@ -1,0 +1,105 @@
+"""A text file that grows by whole rows, and goes on where an earlier run left off."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from rmldnn.errors import ConfigError, Problem
+from rmldnn.output.places import saving, writing
+
+
+class LogFile:
+    """A text file that holds whole rows only, even on a full disk.
+
+    Either `begin` or `resume` is called before the first row.
+
+    Args:
+        path: The file; folders are made.
+        head: Its first row.
+        key: Where the configuration names it.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+
+    def __init__(self, path: str, head: str = "", *, key: str) -> None:
+        self.path = path
+        self._key = key
+        self._head = head
+        with writing(path, key=key):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+            self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - open as long as the run
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no row yet."""
+        return self._file.tell() == 0
+
+    def begin(self) -> None:
+        """Forgets what an earlier run wrote.
+
+        Raises:
+            RmldnnError: The file cannot be written.
+        """
+        with saving(self.path):
+            self._file.truncate(0)
+            self._append(self._head)
+
+    def resume(self, position: int) -> None:
+        """Forgets what an earlier run wrote behind a position.
+
+        Args:
+            position: What `position` gave then.
+
+        Raises:
+            ConfigError: The file is shorter, or is not there at all.
+            RmldnnError: The file cannot be written.
+        """
+        with saving(self.path):
+            size = self._file.seek(0, os.SEEK_END)
+            if size < position:
+                found = (
+                    f"has {size} bytes, not the {position}"
+                    if size
+                    else f"is missing or empty, not the {position} bytes"
+                )
+                message = f"cannot go on in `{self.path}`: it {found} that it had; put the file back, or start anew"
+                raise ConfigError(Problem(self._key, message))
+            self._file.truncate(self._file.seek(position))
+
+    def position(self) -> int:
+        """How long the file is; up to there it is on the disk.
+
+        Raises:
+            RmldnnError: The file cannot be written.
+        """
+        with saving(self.path):
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+
+    def write(self, rows: str) -> None:
+        """Writes rows, each with its line end.
+
+        Raises:
+            RmldnnError: They do not all fit; those that do are written.
+        """
+        with saving(self.path):
+            self._append(rows)
+
+    def close(self) -> None:
+        """Closes the file."""
+        with saving(self.path):
+            self._file.close()
+
+    def _append(self, rows: str) -> None:
+        data, start, done = rows.encode(), self._file.tell(), 0
+        try:
+            while done < len(data):
+                done += self._file.write(data[done:])
+        except OSError:
+            with suppress(OSError):  # the failure to write is the one to tell
+                self._file.truncate(self._file.seek(start + data.rfind(b"\n", 0, done) + 1))
+            raise

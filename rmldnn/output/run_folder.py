@@ -1,0 +1,249 @@
+"""The folder of a run: its place, and in it how the run was made.
+
+::
+
+    runs/unet-2/
+      config.json       the whole configuration, every default filled in; a file that rmldnn takes
+      run.json          name and sessions: the run, and each time that it went on
+      layers.json       the network file, if the configuration names one
+      state/            states to go on from
+      history.csv history.jsonl
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rmldnn.disk import replacing
+from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.output import surroundings
+from rmldnn.output.places import saving, writing
+
+RUNS = Path("runs")
+CONFIG, RECORD, STATES = "config.json", "run.json", "state"
+_ROOT = "neural_network"
+_FORMAT = "rmldnn-run-1"
+_LARGEST = 64 * 2**20
+"""Bytes of a network file that is copied; a larger one holds weights."""
+
+
+def run_name(file: str | Path) -> str:
+    """What a run of a configuration file is called: the file's name, and in a run folder that of the run."""
+    record = _read(Path(file).parent)
+    return record["name"] if record and Path(file).name == CONFIG else Path(file).stem
+
+
+def open_folder(path: str | None, name: str, *, resume: bool) -> Path:
+    """The folder of a run, made if need be.
+
+    Args:
+        path: The folder that the user wants, which is taken as it is; `runs/<name>` if None, with a number behind it if
+            that is there already: `runs/<name>-2`. Of runs that begin at once, each gets its own.
+        name: What the run is called.
+        resume: Whether the run goes on; then it is the newest folder of its name that has a state.
+
+    Raises:
+        ConfigError: It cannot be made, or there is no run to go on with.
+    """
+    if path is not None:
+        with writing(path, key="run_folder"):
+            Path(path).mkdir(parents=True, exist_ok=True)
+        return Path(path)
+    if resume:
+        found = newest_with_state(name)
+        if found is None:
+            message = f"there is no run to go on with: no folder `{RUNS}/{name}` or `{RUNS}/{name}-2`, ... has a state"
+            raise ConfigError(Problem("checkpoints.resume", message))
+        return found
+    with writing(str(RUNS / name), key="run_folder"):
+        RUNS.mkdir(exist_ok=True)
+        while True:
+            last = max(_numbered(name), default=0)
+            folder = RUNS / (f"{name}-{last + 1}" if last else name)
+            try:
+                folder.mkdir()
+            except FileExistsError:  # another run was quicker
+                continue
+            return folder
+
+
+def newest_with_state(name: str) -> Path | None:
+    """The newest folder of the runs of a name that has a state to go on from; None if there is none."""
+    for _, folder in sorted(_numbered(name).items(), reverse=True):
+        record = _read(folder)
+        ours = record is None or record["name"] == name  # `unet-2` may be the first run of unet-2.json
+        if ours and any((folder / STATES).glob("[!.]*")):
+            return folder
+    return None
+
+
+def _numbered(name: str) -> dict[int, Path]:
+    """What there is by the name of a run or its numbered forms."""
+    form = re.compile(rf"{re.escape(name)}(?:-(\d+))?")
+    paths = RUNS.iterdir() if RUNS.is_dir() else ()
+    return {int(match[1] or 1): path for path in paths if (match := form.fullmatch(path.name))}
+
+
+@dataclass
+class Record:
+    """What is told of a run in its folder.
+
+    Args:
+        folder: The run folder.
+        name: What the run is called.
+        config: Its configuration.
+        sessions: The run, and each time that it went on, the last one last.
+    """
+
+    folder: Path
+    name: str
+    config: Mapping[str, Any]
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+
+    def finish(self, outcome: str) -> None:
+        """Notes when and how the session ended.
+
+        Args:
+            outcome: `complete`, or what went wrong, in a few words.
+
+        Raises:
+            RmldnnError: The folder cannot be written any more.
+        """
+        self.sessions[-1] |= {"ended": _now(), "outcome": outcome}
+        with saving(str(self.folder / RECORD)):
+            self.write()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Notes how the run ended; what went wrong before is what matters."""
+        with suppress(RmldnnError):
+            self.finish("complete" if kind is None else (str(error).splitlines() or [kind.__name__])[0])
+
+    def write(self) -> None:
+        """Writes `run.json`."""
+        _write(self.folder / RECORD, {"format": _FORMAT, "name": self.name, "sessions": self.sessions})
+
+
+def record(
+    folder: Path,
+    *,
+    name: str,
+    config: Mapping[str, Any],
+    command: Sequence[str],
+    file: str,
+    seed: int,
+    processes: int = 1,
+    devices: Sequence[str] = (),
+    lenient: bool = False,
+    resumed: bool = False,
+) -> Record:
+    """Notes in a run folder how a run is made.
+
+    Args:
+        folder: The run folder.
+        name: What the run is called.
+        config: The composed configuration.
+        command: The command line.
+        file: The configuration file.
+        seed: Seed of the run.
+        processes: How many compute.
+        devices: What they compute on, as the log calls it.
+        lenient: Whether unknown keys of layers are warnings.
+        resumed: Whether the run goes on, and earlier sessions are kept.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    here = Path.cwd()
+    session = {
+        "began": _now(),
+        "ended": None,
+        "outcome": None,
+        "command": list(command),
+        "directory": str(here),
+        "file": file,
+        "seed": seed,
+        "lenient": lenient,
+        "processes": processes,
+        "devices": list(devices),
+        "layers": None,
+        "git": surroundings.git(here),
+        "hardware": surroundings.hardware(),
+        "software": surroundings.software(),
+    }
+    earlier = _read(folder) if resumed else None
+    made = Record(folder, name, config, [*(earlier["sessions"] if earlier else ()), session])
+    with writing(str(folder), key="run_folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        layers = config.get("layers")
+        if isinstance(layers, str) and Path(layers).is_file():
+            session["layers"] = _keep(Path(layers), folder)
+        _write(folder / CONFIG, {_ROOT: config})
+        made.write()
+    return made
+
+
+def recorded(folder: Path) -> Record:
+    """What is told of a run in its folder.
+
+    Raises:
+        ConfigError: It is no run folder, or what it tells cannot be understood.
+    """
+    record = _read(folder)
+    if record is None:
+        raise ConfigError(f"`{folder}` is no run folder: it has no {RECORD} that can be read; `runs/` may have some")
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))[_ROOT]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"`{folder / CONFIG}` cannot be read: {error}") from error
+    return Record(folder, record["name"], config, record["sessions"])
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file."""
+    with file.open("rb") as stream:
+        sha = hashlib.sha256()
+        while chunk := stream.read(2**20):
+            sha.update(chunk)
+        return sha.hexdigest()
+
+
+def _keep(file: Path, folder: Path) -> dict[str, Any]:
+    """Copies the network file unless it is large; says what it is."""
+    copy = folder / f"layers{file.suffix}"
+    kept = file.stat().st_size <= _LARGEST
+    if kept:
+        with replacing(copy) as partial:
+            shutil.copyfile(file, partial)
+    return {"file": str(file), "copy": copy.name if kept else None, "sha256": digest(copy if kept else file)}
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return record if record["format"] == _FORMAT and record["sessions"] and record["name"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(file: Path, content: Any) -> None:
+    with replacing(file) as partial:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Services that keep the numbers of many runs; one module each, its package an extra."""

@@ -1,0 +1,92 @@
+"""`rmldnn rerun`: makes a run once more, as its run folder tells."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import rmldnn
+from rmldnn.config import spec
+from rmldnn.config.spec import Spec
+from rmldnn.errors import ConfigError, Problem
+from rmldnn.output import surroundings
+from rmldnn.output.run_folder import CONFIG, Record, digest, recorded
+from rmldnn.verbs import parser
+from rmldnn.verbs.starting import start
+
+DESCRIPTION = """\
+Makes a run once more, from its beginning and in the folder where it was made; the new run gets a run folder of its own.
+Says what has changed since then: versions, the commit of the repository, the network file, which is then taken as it
+was. A run of several processes is started by the same launcher: mpirun -np 2 rmldnn rerun runs/unet
+
+  rmldnn rerun runs/unet                        the same again
+  rmldnn rerun runs/unet seed=1 num_epochs=20   ... with some values changed"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Makes the run; returns the exit code."""
+    options = parser("rerun", "[options] RUN_FOLDER [KEY=VALUE ...]", DESCRIPTION)
+    options.add_argument("folder", metavar="RUN_FOLDER", help="folder of the run, such as runs/unet")
+    options.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="changes")
+    options.add_argument("--log", choices=("auto", "plain", "rich"), default="auto", help="how to speak, as for a run")
+    options.add_argument("--local_rank", "--local-rank", help=argparse.SUPPRESS)  # the deepspeed launcher appends it
+    given = options.parse_intermixed_args(list(arguments))
+    record = recorded(Path(given.folder).absolute())
+    session = record.sessions[-1]
+    _enter(session["directory"], record.folder)
+    lenient = bool(session["lenient"])
+    start(lambda: _loaded(record, given.changes, lenient=lenient), given.changes, lenient=lenient, console=given.log)
+    return 0
+
+
+def _enter(directory: str, folder: Path) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        message = (
+            f"the run was made in `{directory}`, which cannot be entered: {error.strerror}; go to where its data is "
+            f"now, and call rmldnn {folder / CONFIG} there"
+        )
+        raise ConfigError(message) from error
+
+
+def _loaded(record: Record, changes: Sequence[str], *, lenient: bool) -> Spec:
+    """The configuration of the run, less what would lead into its folder; what has changed since is a warning."""
+    loaded = spec.load(record.folder / CONFIG, lenient=lenient)
+    loaded.values.pop("run_folder", None)
+    loaded.values.get("checkpoints", {}).pop("resume", None)
+    session = record.sessions[-1]
+    loaded.warnings += [Problem("", message) for message in _differences(session)]
+    layers = session["layers"]
+    if layers and not any(change.startswith("layers=") for change in changes):
+        file = Path(layers["file"])
+        if not file.is_file() or digest(file) != layers["sha256"]:
+            message = f"the network file `{file}` is another one than it was"
+            if layers["copy"]:
+                loaded.values["layers"] = str(record.folder / layers["copy"])
+                message += f"; `{loaded.values['layers']}` is taken, a copy of that time"
+            loaded.warnings.append(Problem("layers", message))
+    return loaded
+
+
+def _differences(session: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between the time of a run and now."""
+    then = session["software"]
+    now = {
+        "rmldnn": rmldnn.__version__,
+        "python": platform.python_version(),
+        "torch": surroundings.packages().get("torch"),
+    }
+    for name, version in now.items():
+        if then[name] != version:
+            yield f"the run was made with {name} {then[name]}, this is {version}"
+    git = session["git"] or {"commit": None, "changed": None}
+    here = surroundings.git(Path.cwd()) or {"commit": None, "changed": None}
+    if git["commit"] and git["commit"] != here["commit"]:
+        yield f"the run was made at commit {git['commit']} of the repository, this is {here['commit'] or 'none'}"
+    if git["changed"]:
+        yield "the run was made with changes to the repository that were not committed"

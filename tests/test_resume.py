@@ -1,0 +1,180 @@
+"""A run that is killed, or told to leave, goes on as if nothing had happened."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.test_parallel import mpirun, needs_mpirun
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def long_run(pictures, config):
+    """A training of some seconds that saves its state all the time."""
+    config["num_epochs"] = 60
+    config["layers"].insert(3, {"class_name": "Dropout", "config": {"name": "drop", "rate": 0.3}})
+    config["optimizer"]["lr_scheduler"] = {"type": "Exponential", "gamma": 0.97, "verbose": False}
+    config["ema"] = 0.9
+    config["checkpoints"] = {"save": "./model/", "interval": 20, "state_interval": 0.02}
+    config["run_folder"] = "run"
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    return pictures
+
+
+def started(*options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "rmldnn", "config.json", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def interrupted(number, line="Epoch [  9/"):
+    """Starts the run, sends it a signal when it logs a line, and gives its exit code and its last words."""
+    process = started()
+    for text in process.stdout:
+        if line in text:
+            break
+    process.send_signal(number)
+    start = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - start < 20
+    return process.returncode, err
+
+
+def outcome(folder):
+    """Weights of the last checkpoint, and what the log files say besides times."""
+    weights = torch.load(folder / "model" / "model_checkpoint_60.pt", weights_only=True)["model"]
+    rows = [line.split(maxsplit=1)[-1] for line in (folder / "out_train.txt").read_text().splitlines()]
+    return weights, rows, (folder / "out_test.txt").read_text()
+
+
+@pytest.fixture
+def undisturbed(long_run, rmldnn):
+    """What the run gives if nobody disturbs it; the folder is as before."""
+    result = rmldnn("config.json")
+    assert result.code == 0, result.err
+    expected = outcome(long_run)
+    for name in ("model", "run"):
+        shutil.rmtree(long_run / name)
+    return expected
+
+
+def assert_same(found, expected):
+    assert found[0].keys() == expected[0].keys()
+    assert all(torch.equal(found[0][name], value) for name, value in expected[0].items())
+    assert found[1:] == expected[1:]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_a_run_that_was_ended_goes_on_to_the_same_bits(long_run, rmldnn, undisturbed, number):
+    code, err = interrupted(number)
+    if number == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+    else:
+        assert code == 128 + number
+        assert f"stopped by {signal.Signals(number).name}; the state is in `run/state/epoch_" in err
+        assert "Traceback" not in err
+    result = rmldnn("config.json", "--resume")
+    assert result.code == 0, result.err
+    assert "Going on with epoch" in result.out
+    assert_same(outcome(long_run), undisturbed)
+
+
+def test_a_damaged_state_is_told_and_the_one_before_is_taken(long_run, rmldnn, undisturbed):
+    interrupted(signal.SIGKILL)
+    states = sorted((long_run / "run" / "state").glob("epoch_*"), key=lambda path: path.stat().st_mtime)
+    assert len(states) == 2
+    data = bytearray((states[-1] / "engine.pt").read_bytes())
+    data[len(data) // 2] ^= 1
+    (states[-1] / "engine.pt").write_bytes(data)
+    result = rmldnn("config.json", "--resume")
+    assert result.code == 0, result.err
+    assert "is damaged and is not used: `engine.pt` has changed since it was written (sha256)" in result.out
+    assert_same(outcome(long_run), undisturbed)
+
+
+@needs_mpirun
+def test_a_state_of_one_process_goes_on_in_two_and_back(long_run, rmldnn, undisturbed):
+    interrupted(signal.SIGTERM)
+    result = rmldnn("config.json", "--resume", "num_epochs=30", launcher=mpirun(2))
+    assert result.code == 0, result.err
+    result = rmldnn("config.json", "--resume")
+    assert result.code == 0, result.err
+    positions = [[row.split()[:3] for row in rows] for rows in (outcome(long_run)[1], undisturbed[1])]
+    assert positions[0] == positions[1]
+
+
+def test_a_complete_training_is_not_trained_further_unless_told(train, pictures, rmldnn):
+    assert train("run_folder=run").code == 0
+    before = (pictures / "model" / "model_checkpoint_2.pt").stat().st_mtime_ns
+    again = rmldnn("config.json", "run_folder=run", "--resume")
+    assert again.code == 0, again.err
+    assert "The training of `run` is complete" in again.out
+    assert (pictures / "model" / "model_checkpoint_2.pt").stat().st_mtime_ns == before
+    assert len((pictures / "out_test.txt").read_text().splitlines()) == 2
+    more = rmldnn("config.json", "run_folder=run", "--resume", "num_epochs=4")
+    assert more.code == 0, more.err
+    assert [line.split()[1] for line in (pictures / "out_test.txt").read_text().splitlines()] == ["1", "2", "3", "4"]
+
+
+def test_nothing_to_go_on_from_is_told(train):
+    result = train("--resume", "run_folder=nowhere")
+    assert result.code == 2
+    assert "checkpoints.resume: there is no state to go on from" in result.err
+
+
+def test_a_state_of_another_network_is_refused(train, config, rmldnn):
+    assert train("run_folder=run").code == 0
+    config["layers"][4]["config"]["units"] = 3
+    result = train("run_folder=run", "--resume", "num_epochs=3")
+    assert result.code == 2
+    assert "is the state of another training: " in result.err
+    assert "start anew, or take only its weights by `checkpoints.load`" in result.err
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_state_before(train, pictures):
+    result = train(
+        "optimizer.learning_rate=1e20", "optimizer.momentum=0", "run_folder=run", "checkpoints.state_interval=0"
+    )
+    assert result.code == 1
+    assert re.search(r"the loss is (nan|inf) in epoch 1, batch", result.err)
+    assert "whose samples are " in result.err
+    for state in (pictures / "run" / "state").glob("epoch_*"):
+        weights = torch.load(state / "network.pt", weights_only=True)
+        assert state.name != "epoch_1_sample_22"
+        assert weights
+    assert not list((pictures / "model").iterdir())
+
+
+def test_early_stopping_ends_the_run_and_saves_it(train, pictures):
+    result = train(
+        "num_epochs=50",
+        "++early_stopping={monitor: train_loss, patience: 2, min_delta: 100}",
+        "checkpoints.interval=10",
+    )
+    assert result.code == 0, result.err
+    assert [path.name for path in (pictures / "model").iterdir()] == ["model_checkpoint_3.pt"]
+    assert len(result.starting("Eval")) == 3 * 2
+
+
+def test_which_checkpoints_stay(train, pictures):
+    result = train("num_epochs=6", "++checkpoints.keep={last: 2, best: test_loss}")
+    assert result.code == 0, result.err
+    names = {path.name for path in (pictures / "model").iterdir()}
+    assert names == {"model_checkpoint_5.pt", "model_checkpoint_6.pt", "model_checkpoint_best.pt"}
+    losses = [float(line.split()[3]) for line in Path("out_test.txt").read_text().splitlines()]
+    best = torch.load(pictures / "model" / "model_checkpoint_best.pt", weights_only=True)["epoch"]
+    assert losses[best - 1] == min(losses)

@@ -1,0 +1,168 @@
+"""`rmldnn rerun`: the same run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rmldnn.config import spec, translate
+from rmldnn.output.run_folder import record
+
+ROOT = Path(__file__).parents[2]
+
+
+def composed(file, *changes):
+    return translate.compose(spec.load(file), changes).values
+
+
+@pytest.fixture
+def made(pictures, config):
+    """A run that was made of `config`, some of its facts changed: returns its folder."""
+
+    def make(*changes, session=None, **keys):
+        (pictures / "small.json").write_text(json.dumps({"neural_network": {**config, **keys}}))
+        folder = Path("runs/small")
+        record(
+            folder,
+            name="small",
+            config=composed("small.json", *changes),
+            command=["rmldnn", "small.json", *changes],
+            file="small.json",
+            seed=0,
+        )
+        if session:
+            file = folder / "run.json"
+            told = json.loads(file.read_text())
+            for path, value in session.items():
+                *parents, last = path.split(".")
+                place = told["sessions"][0]
+                for parent in parents:
+                    place = place[parent]
+                place[last] = value
+            file.write_text(json.dumps(told))
+        return folder
+
+    return make
+
+
+def losses(file="out_train.txt"):
+    return [row.split()[1:] for row in Path(file).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("recipes/*/*/*.json")), ids=lambda path: path.parent.name + path.stem)
+def test_a_composed_configuration_is_one_that_composes_to_itself(file, tmp_path, monkeypatch):
+    if "neural_network" not in json.loads(file.read_text()):
+        pytest.skip("a network, no configuration")
+    monkeypatch.chdir(file.parent)
+    first = composed(file)
+    again = tmp_path / "config.json"
+    again.write_text(json.dumps({"neural_network": first}))
+    assert composed(again) == first
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"optimizer": {"type": "Adam", "lr_scheduler": {"type": "Exponential", "gamma": 0.5}}},
+        {"loss": [{"function": "NLL"}, {"function": "Dice", "weight": 0.5}], "metrics": ["IoU", {"name": "F1"}]},
+        {"layers": None, "network": {"type": "UNet", "num_classes": 3}},
+        {"layers": "${net}.json", "outfile": "???"},
+    ],
+)
+def test_so_does_one_with_every_kind_of_section(config, tmp_path, keys):
+    values = {key: value for key, value in {**config, **keys}.items() if value is not None}
+    if "optimizer" in keys:
+        values["optimizer"]["learning_rate"] = 0.1
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"neural_network": values}))
+    first = composed(file)
+    file.write_text(json.dumps({"neural_network": first}))
+    assert composed(file) == first
+
+
+def test_the_same_run_again_wherever_it_is_asked_for(made, rmldnn, train, monkeypatch):
+    made("seed=3", "optimizer=adam", "optimizer.learning_rate=0.01", "num_epochs=1")
+    first = train("seed=3", "optimizer=adam", "optimizer.learning_rate=0.01", "num_epochs=1")
+    assert first.code == 0, first.err
+    before = losses()
+    Path("out_train.txt").unlink()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    result = rmldnn("rerun", "../runs/small")
+    assert result.code == 0, result.err
+    assert "Warning" not in result.out
+    monkeypatch.chdir("..")
+    assert losses() == before
+
+
+def test_changes_come_on_top(made, rmldnn):
+    made()
+    result = rmldnn("rerun", "runs/small", "num_epochs=1", "outfile=other.txt")
+    assert result.code == 0, result.err
+    assert {row[1] for row in losses("other_train.txt")[1:]} == {"1"}
+
+
+def test_it_begins_anew_in_a_folder_of_its_own(made, rmldnn):
+    made(run_folder="mine", checkpoints={"save": "model", "resume": "auto"})
+    result = rmldnn("rerun", "runs/small", "num_epochs=1")
+    assert result.code == 0, result.err
+    assert not Path("mine").exists()
+
+
+def test_what_has_changed_since_is_told(made, rmldnn):
+    commit = "0123456789"
+    made(
+        num_epochs=1,
+        session={
+            "software.rmldnn": "0.0.1",
+            "software.torch": "1.0.0",
+            "git": {"commit": commit, "changed": True},
+        },
+    )
+    result = rmldnn("rerun", "runs/small")
+    assert result.code == 0, result.err
+    warnings = [line for line in result.lines if line.startswith("Warning: ")]
+    assert [line.partition(", this is")[0] for line in warnings] == [
+        "Warning: the run was made with rmldnn 0.0.1",
+        "Warning: the run was made with torch 1.0.0",
+        f"Warning: the run was made at commit {commit} of the repository",
+        "Warning: the run was made with changes to the repository that were not committed",
+    ]
+
+
+@pytest.mark.parametrize("content", ["[]", None])
+def test_a_network_file_that_is_another_one_is_replaced_by_its_copy(made, rmldnn, config, pictures, content):
+    (pictures / "net.json").write_text(json.dumps(config["layers"]))
+    made(layers="net.json", num_epochs=1)
+    if content is None:
+        (pictures / "net.json").unlink()
+    else:
+        (pictures / "net.json").write_text(content)
+    result = rmldnn("rerun", "runs/small")
+    assert result.code == 0, result.err
+    assert result.starting("Warning: layers: the network file `net.json` is another one than it was; `/")
+
+
+def test_a_folder_that_is_gone_is_told(made, rmldnn):
+    made(session={"directory": "/nowhere/at/all"})
+    result = rmldnn("rerun", "runs/small")
+    assert result.code == 2
+    assert result.err.startswith(
+        "rmldnn: error: the run was made in `/nowhere/at/all`, which cannot be entered: No such file or directory; go "
+    )
+    assert "runs/small/config.json there" in result.err
+
+
+def test_what_is_no_run_folder_is_told(pictures, rmldnn):
+    result = rmldnn("rerun", "train")
+    assert result.code == 2
+    assert "train` is no run folder: it has no run.json" in result.err
+
+
+def test_help_shows_how(rmldnn):
+    result = rmldnn("rerun", "--help")
+    assert result.code == 0
+    assert "rmldnn rerun runs/unet seed=1" in result.out

@@ -1,0 +1,162 @@
+"""Kills a training at random instants, lets it go on each time, and compares the end with an undisturbed run.
+
+Usage: python tools/chaos.py [--kills N] [--seed S] [--epochs N]
+
+The training is that of the digits recipe with dropout, a running mean of the weights and a schedule, on one thread;
+its state is saved every 0.1 seconds, so that many kills fall into a save. Kills are SIGKILL, and every fifth SIGTERM,
+which lets a run save and leave. Weights must be equal to the last bit, and log files line by line but for the times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "classification" / "digits"
+POLITE = 5
+"""Every so many-th kill is a SIGTERM."""
+STEPS = r"Train Epoch"
+
+
+def configuration(epochs: int) -> dict[str, object]:
+    """The run, at the speed of a test."""
+    content: dict[str, object] = json.loads((RECIPE / "config.json").read_text())["neural_network"]
+    layers = [
+        {"class_name": "Flatten", "config": {"name": "flatten", "batch_input_shape": [None, 8, 8, 1]}},
+        {"class_name": "Dense", "config": {"name": "hidden", "units": 64, "activation": "relu"}},
+        {"class_name": "Dropout", "config": {"name": "dropout", "rate": 0.3}},
+        {"class_name": "BatchNormalization", "config": {"name": "norm"}},
+        {"class_name": "Dense", "config": {"name": "output", "units": 10, "activation": "log_softmax"}},
+    ]
+    schedule = [
+        {"type": "Warmup", "num_epochs": 2, "start_factor": 0.1, "verbose": False},
+        {"type": "Cosine", "per": "step", "verbose": False},
+    ]
+    return {
+        **content,
+        "num_epochs": epochs,
+        "layers": layers,
+        "outfile": "out.txt",
+        "run_folder": "run",
+        "ema": 0.99,
+        "gradient_clip": 1.0,
+        "deterministic": True,
+        "data": {**content["data"], "preload": False, "batch_size": 16, "num_workers": 0},  # type: ignore[dict-item]
+        "optimizer": {"type": "Adam", "learning_rate": 2e-3, "lr_scheduler": schedule},
+        "checkpoints": {
+            "save": "./model/",
+            "interval": 2,
+            "keep": {"last": 3, "best": "test_accuracy"},
+            "state_interval": 0.1,
+        },
+    }
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """The run as a process."""
+    with (folder / "log.txt").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "rmldnn", "config.json", *options],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+
+def prepared(folder: Path, epochs: int) -> Path:
+    """A folder with pictures and configuration."""
+    folder.mkdir()
+    subprocess.run([sys.executable, str(RECIPE / "prepare.py")], cwd=folder, check=True, capture_output=True)
+    (folder / "config.json").write_text(json.dumps({"neural_network": configuration(epochs)}))
+    return folder
+
+
+def disturbed(folder: Path, kills: int, dice: random.Random) -> tuple[int, int, int]:
+    """Runs, and kills so often; gives the number of kills, of those after the first step, and of starts."""
+    done = training = starts = 0
+    usual = 0.0
+    while True:
+        states = any((folder / "run" / "state").glob("epoch_*")) if (folder / "run" / "state").is_dir() else False
+        before = len(re.findall(STEPS, (folder / "log.txt").read_text())) if starts else 0
+        begin = time.monotonic()
+        process = start(folder, *(["--resume"] if states else []))
+        starts += 1
+        if not usual:  # the time to the first step tells where the instants are to lie
+            while process.poll() is None and not re.search(STEPS, (folder / "log.txt").read_text()):
+                time.sleep(0.01)
+            usual = time.monotonic() - begin
+        if done < kills:
+            time.sleep(max(0.0, begin + usual * dice.uniform(0.4, 1.25) - time.monotonic()))
+            if process.poll() is None:
+                done += 1
+                process.send_signal(signal.SIGTERM if done % POLITE == 0 else signal.SIGKILL)
+        code = process.wait()
+        training += len(re.findall(STEPS, (folder / "log.txt").read_text())) > before
+        if code == 0:
+            return done, training, starts
+        if code not in (-signal.SIGKILL, 128 + signal.SIGTERM):
+            raise SystemExit(f"the run ended with {code}:\n" + (folder / "log.txt").read_text()[-2000:])
+
+
+def history(folder: Path) -> dict[str, list[str]]:
+    """Lines of the log files without the times in them."""
+    train = [line.split(maxsplit=1)[-1] for line in (folder / "out_train.txt").read_text().splitlines()]
+    table = [row.split(",") for row in (folder / "run" / "history.csv").read_text().splitlines()]
+    timed = [place for place, name in enumerate(table[0]) if "seconds" in name]
+    lines = (folder / "run" / "history.jsonl").read_text()
+    return {
+        "out_train.txt": train,
+        "out_test.txt": (folder / "out_test.txt").read_text().splitlines(),
+        "history.csv": [",".join(cell for place, cell in enumerate(row) if place not in timed) for row in table],
+        "history.jsonl": re.sub(r'"\w*seconds": [^,}]*', '""', lines).splitlines(),
+    }
+
+
+def weights(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Weights of all checkpoints, by file."""
+    files = sorted((folder / "model").iterdir())
+    return {file.name: torch.load(file, weights_only=True)["model"] for file in files}
+
+
+def main() -> None:
+    """Prints a summary, and ends with 1 if anything differs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=40)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        calm = prepared(Path(name, "calm"), options.epochs)
+        if start(calm).wait():
+            raise SystemExit((calm / "log.txt").read_text()[-2000:])
+        chaos = prepared(Path(name, "chaos"), options.epochs)
+        kills, training, starts = disturbed(chaos, options.kills, random.Random(options.seed))
+        one, other = weights(calm), weights(chaos)
+        same = one.keys() == other.keys() and all(
+            torch.equal(one[file][key], other[file][key]) for file in one for key in one[file]
+        )
+        logs, others = history(calm), history(chaos)
+        print(f"{kills} kills in {starts} starts, of which {training} trained; seed {options.seed}")
+        print(f"checkpoints {', '.join(one)}: {'equal to the last bit' if same else 'DIFFERENT'}")
+        for file in logs:
+            equal = logs[file] == others[file]
+            print(f"{file}: {len(logs[file])} lines, {'no gap and no double line' if equal else 'DIFFERENT'}")
+            same = same and equal
+    sys.exit(0 if same else 1)
+
+
+if __name__ == "__main__":
+    main()
