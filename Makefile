@@ -43,6 +43,7 @@ conf: setup
 benchmark: setup
 	$(BIN)/python tools/benchmark_smoke.py
 	$(BIN)/python tools/benchmark_networks.py
+	$(BIN)/python tools/benchmark_data.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -42,13 +42,13 @@ _UNSAID: Mapping[str, Mapping[str, Any]] = {
 """Values that the original does not know, and that mean nothing new."""
 
 
-def dataset_rows(loaders: Mapping[str, Loader], world: int, predictions: Rows) -> Rows:
+def dataset_rows(loaders: Mapping[str, Loader], predictions: Rows) -> Rows:
     """Sizes of the training and the test set, what is done to their samples, and where predictions go."""
     rows: list[Row] = []
     for which, title in (("train", "Training dataset"), ("test", "Test dataset")):
         if which in loaders:
             loader = loaders[which]
-            inner: list[Row] = list(summary.rows(loader.dataset, loader.batch_size, world))
+            inner: list[Row] = list(summary.rows(loader))
             if loader.dataset.transforms:
                 inner.append(("Transforms", Group(loader.dataset.transforms)))
             if which == "test" and predictions:

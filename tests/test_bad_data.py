@@ -4,11 +4,11 @@ Cases make their faults in a folder with `train/` and `test/` (pictures of two c
 Most run in this process, which is fast; some run as processes, so that nothing hides behind that.
 """
 
+import copy
 import importlib.util
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import struct
@@ -488,9 +488,29 @@ def mask_as_jpeg(config):
     picture("out/2.jpg", noise(12, 12))
 
 
-@whole_set("./out/2.png is 20 x 20", "12 x 12", "bring them to one")
+@whole_set("masks of one set differ in size: ", "./out/2.png is 20 x 20", "12 x 12", "bring them to one")
 def mask_larger_than_its_picture(config):
     masks(config)
+    picture("out/2.png", np.zeros((20, 20), np.uint8))
+
+
+@whole_set("./out/1.png: this map of classes is 20 x 20 (width x height), but the network's output is 12 x 12")
+def masks_larger_than_their_pictures(config):
+    masks(config)
+    for index in range(4):
+        picture(f"out/{index}.png", np.zeros((20, 20), np.uint8))
+    for folder in ("in", "out"):
+        Path(f"{folder}/0.png").unlink()  # the first sample is that of index 0, whatever its name
+
+
+@whole_set(
+    "./in/2.png is 12 x 12 (width x height), but its target ./out/2.png is 20 x 20 (width x height), where",
+    "`random_crop` acts on both",
+)
+def mask_of_another_extent_is_cropped(config):
+    masks(config, transforms=[{"random_horizontal_flip": 0.5}, {"random_crop": [8, 8]}])
+    config["layers"] = copy.deepcopy(MAPS)
+    config["layers"][0]["config"]["batch_input_shape"] = [None, 8, 8, 1]
     picture("out/2.png", np.zeros((20, 20), np.uint8))
 
 
@@ -673,6 +693,7 @@ def test_rmldnn_data_goes_on_and_lists_what_it_cannot_read(config, run, make, sa
             "missing_folder",
             "without_partners",
             "mask_larger_than_its_picture",
+            "mask_of_another_extent_is_cropped",
             "pictures_of_different_sizes",
             "floats_among_integers",
             "pictures_too_small_to_be_cut",
@@ -712,7 +733,8 @@ def test_samples_are_left_out_counted_and_listed_at_the_end(config, run, make, s
     result = run("config.json", "data.on_bad_sample=skip", f"data.num_workers={workers}")
     assert (result.code, result.err) == (0, "")
     told = [line for line in result.out.splitlines() if "Warning: " in line]
-    assert re.search(r"Warning: 1 samples? of the train", told[0])
+    assert "Warning: 1 sample of the training set could not be read and was left out" in told[0]
+    assert "Warning: left out: ./" in told[1]
     assert all(part in told[1] for part in said)
     assert len(told) == 2
     assert Path("model/model_checkpoint_1.pt").stat().st_size
@@ -737,13 +759,13 @@ def test_an_error_of_a_worker_reads_as_that_of_one_process(config, run, make, sa
     assert workers.err == alone.err
 
 
-def test_a_worker_that_dies_is_told_with_the_samples_that_it_held(config, run, monkeypatch):
+def test_a_worker_that_dies_is_told_with_the_sample_that_it_held(config, run, monkeypatch):
     read = images.decode
     monkeypatch.setattr(
         images, "decode", lambda path, **keys: os._exit(9) if path == f"./{ONE}" else read(path, **keys)
     )
-    said = ["a process that reads samples died while it was reading one of these: ./train/", "`data.num_workers` 0"]
-    refused(run("config.json", "data.num_workers=1", "data.batch_size=4"), [*said, f"./{ONE}"])
+    said = [f"a process that reads samples died while it was reading ./{ONE}; if memory", "`data.num_workers` 0"]
+    refused(run("config.json", "data.num_workers=1", "data.batch_size=4"), said)
 
 
 @pytest.fixture
@@ -820,6 +842,32 @@ def test_a_class_without_an_output_is_refused_and_can_be_found(config, run):
     listed = run("data", "config.json").out
     assert "in the training set 144 pixels are of class 255, first in ./out/2.png, but none of class 2 to 254" in listed
     assert "list what is stored as `values`: [0, 1, 255]" in listed
+
+
+def test_a_mask_of_another_extent_is_no_sample_to_be_left_out(config, run):
+    make, said = SETS["mask_of_another_extent_is_cropped"].values
+    make(config)
+    for workers in (0, 1):
+        refused(run("config.json", "data.on_bad_sample=skip", f"data.num_workers={workers}"), said)
+
+
+def test_a_damaged_file_that_is_input_and_target_is_told_once(config, run):
+    npy(config)
+    config["data"] |= {"target_path": "./in", "transforms": [{"center_crop": [12, 12]}]}
+    cut("in/2.npy")
+    assert run("data", "config.json").out.count("in/2.npy: cannot read") == 1
+    np.save("in/2.npy", np.zeros((1, 9, 9), np.float32))
+    assert run("data", "config.json").out.count("in/2.npy: `center_crop` cannot cut") == 1
+
+
+def test_arrays_without_channels_are_told_the_key_that_says_so(config, run):
+    npy(config)
+    for path in [*Path("in").iterdir(), *Path("out").iterdir()]:
+        np.save(path, np.load(path)[0])
+    result = run("config.json")
+    assert result.code == 2
+    assert '"channel_axis": "none"' in result.err
+    assert run("config.json", "data.channel_axis=none").code == 0
 
 
 def test_masks_that_are_all_larger_are_told(config, run):

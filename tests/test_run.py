@@ -265,7 +265,7 @@ class TestBadInput:
 
     def test_a_wrong_type(self, train, config):
         config["data"]["batch_size"] = "16"
-        self.refused(train(), 2, 'data.batch_size: must be a positive integer, got "16"')
+        self.refused(train(), 2, 'data.batch_size: must be a positive integer or `auto`, got "16"')
 
     def test_a_missing_network_file(self, train, config):
         config["layers"] = "./none.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import zlib
 from abc import abstractmethod
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.data import memory
+from rmldnn.data.files import Files
+from rmldnn.data.holding import hold
 from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
 from rmldnn.errors import DataError
 
@@ -23,6 +26,10 @@ Window: TypeAlias = tuple[slice, ...]
 OPEN = 16
 """Arrays that a process keeps open."""
 
+_MAPPED = 2**28
+"""Bytes of a memory map that may stay in memory once they were read."""
+_SEEN = 2**24
+"""Bytes read of a larger one until it is given back; windows touch many times as much."""
 _IMAGE_AXES = 2
 _VECTORS = 2
 """Axes of a batch of samples that have channels only."""
@@ -70,16 +77,26 @@ class Checked:
         self._array = array
         self._place = place
         self._keeps = keeps
+        large = isinstance(array, np.memmap) and array.nbytes > _MAPPED
+        self._map = array._mmap if large else None
+        self._seen = 0
 
     def __getitem__(self, window: Any) -> NDArray[Any]:
         with self._told():
             found = self._array[window]
         result: NDArray[Any] = np.asarray(found).astype(self.dtype, copy=isinstance(found, np.memmap))
+        self._seen += result.nbytes
         return result
 
     def read(self, window: Window, room: NDArray[Any]) -> None:
         """Reads a window into an array of its shape; without a copy between, where a library can do that."""
         room[...] = self[window]
+
+    def relieve(self) -> None:
+        """Gives back what was read of a large memory map: the system has it still, but no longer counts it as ours."""
+        if self._map is not None and self._seen > _SEEN:
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._seen = 0
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -118,7 +135,7 @@ def real(dtype: np.dtype[Any], place: str) -> np.dtype[Any]:
     raise DataError(f"{place}: holds {remedies.get(dtype.kind, unknown)}")
 
 
-class Arrays(Source):
+class Arrays(Files):
     """Samples that are arrays; whoever inherits says how to open one.
 
     Args:
@@ -201,9 +218,18 @@ class Arrays(Source):
                 return "none"
         return "first"
 
+    def facts(self) -> Any:
+        """Where the channels are."""
+        return self.channels
+
     def take(self, indices: Indices) -> Samples:
         """Reads whole samples, channels last."""
-        return stacked([self.stored(index)[...] for index in indices.tolist()], self.channels)
+        arrays = []
+        for index in indices.tolist():
+            hold(index)
+            arrays.append(self.stored(index)[...])
+        relieve(map(self.stored, indices.tolist()))
+        return stacked(arrays, self.channels)
 
     def _first_readable(self) -> int:
         first: DataError | None = None
@@ -216,6 +242,13 @@ class Arrays(Source):
                 return index
         assert first is not None  # noqa: S101 - no source is empty
         raise first
+
+
+def relieve(stored: Iterable[Stored]) -> None:
+    """Gives back memory; see `Checked.relieve`."""
+    for one in stored:
+        if isinstance(one, Checked):
+            one.relieve()
 
 
 def axes_in_space(inputs: Source | None) -> int | None:
@@ -270,19 +303,6 @@ def batch_last(batch: NDArray[Any], channels: ChannelAxis) -> NDArray[Any]:
     if channels == "none":
         return batch[..., None]
     return np.moveaxis(batch, 1, -1) if channels == "first" and batch.ndim > _VECTORS else batch
-
-
-def size_of(files: Iterable[str], limit: int) -> int:
-    """Bytes of files, counted until there are more than `limit`."""
-    total = 0
-    for file in files:
-        if total > limit:
-            break
-        try:
-            total += os.stat(file).st_size  # noqa: PTH116 - called for every file
-        except OSError:
-            continue  # told when it is read
-    return total
 
 
 def listed(

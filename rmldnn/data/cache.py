@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
-import os
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data.files import fingerprint
 from rmldnn.data.memory import rows
-from rmldnn.data.pipeline import Pipeline
+from rmldnn.data.pipeline import Pipeline, Shape
 from rmldnn.data.preload import Kept, fixed_part, read_all
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.disk import replacing
 from rmldnn.errors import RmldnnError
+
+_log = logging.getLogger("rmldnn")
 
 
 class Cached(Kept):
@@ -58,15 +60,17 @@ class Cached(Kept):
         return np.frombuffer(self._data[start:end].tobytes(), dtype).reshape(shape)
 
 
-def on_disk(pipeline: Pipeline, folder: str, *, skip_bad: bool = False) -> Pipeline:
+def on_disk(pipeline: Pipeline, folder: str, name: str, *, skip_bad: bool = False) -> Pipeline:
     """Reads all samples once, as `in_memory` does, and keeps them in a file for this run and later ones.
 
-    The file is used again as long as names, sizes and times of the samples' files and the transforms in front of the
-    first random one are what they were. Several processes may ask at once; one of them reads.
+    The file is used again as long as the samples (`Source.fingerprint`) and the transforms in front of the first random
+    one are what they were; when another one is written, the log names those that are left. Several processes may ask at
+    once; one of them reads.
 
     Args:
         pipeline: What gives the samples.
         folder: Where the file goes; made if it does not exist.
+        name: What the samples are among those of a run: `training`.
         skip_bad: Whether samples that cannot be read are left out, and told when they are wanted.
 
     Raises:
@@ -74,13 +78,16 @@ def on_disk(pipeline: Pipeline, folder: str, *, skip_bad: bool = False) -> Pipel
         RmldnnError: The file cannot be written.
     """
     reader, rest = fixed_part(pipeline)
-    name = _fingerprint(reader)
-    data, index = Path(folder, f"{name}.data"), Path(folder, f"{name}.json")
+    steps = [(type(step).__name__, str(step)) for _, step in reader.steps]
+    start = f"{name}-{reader.part.role}"
+    stem = f"{start}-{fingerprint(reader.source.fingerprint(), steps, reader.part, reader.compared)}"
+    data, index = Path(folder, f"{stem}.data"), Path(folder, f"{stem}.json")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with _alone(Path(folder, f"{name}.lock")):
+        with _alone(Path(folder, f"{stem}.lock")):
             if not (index.is_file() and data.is_file()):
                 _write(reader, data, index, skip_bad)
+                _tell_others(data, start)
         found = json.loads(index.read_text(encoding="utf-8"))
     except OSError as error:
         raise RmldnnError(
@@ -89,15 +96,17 @@ def on_disk(pipeline: Pipeline, folder: str, *, skip_bad: bool = False) -> Pipel
         ) from error
     if found["faults"] and not skip_bad:
         raise Cached(pipeline.source, data, found).fault(min(map(int, found["faults"])))
-    return replace(pipeline, source=Cached(pipeline.source, data, found), steps=rest)
+    extents = {int(place): tuple(extent) for place, extent in found["extents"].items()}
+    return replace(pipeline, source=Cached(pipeline.source, data, found), steps=rest, extents=extents)
 
 
 def _write(reader: Pipeline, data: Path, index: Path, skip_bad: bool) -> None:
     kinds: dict[tuple[tuple[int, ...], str], int] = {}
     kind, offsets, faults = [], [], {}
+    extents: dict[int, Shape] = {}
     position = 0
     with replacing(data) as partial, partial.open("wb") as file:
-        for place, sample in enumerate(read_all(reader, skip_bad=skip_bad)):
+        for place, sample in enumerate(read_all(reader, extents, skip_bad=skip_bad)):
             offsets.append(position)
             if isinstance(sample, str):
                 kind.append(0)
@@ -108,25 +117,19 @@ def _write(reader: Pipeline, data: Path, index: Path, skip_bad: bool) -> None:
             file.write(numbers.data if numbers.size else b"")
             position += numbers.nbytes
     with replacing(index) as partial:
-        facts = {"kinds": list(kinds), "kind": kind, "offsets": offsets, "faults": faults}
+        facts = {"kinds": list(kinds), "kind": kind, "offsets": offsets, "faults": faults, "extents": extents}
         partial.write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _fingerprint(reader: Pipeline) -> str:
-    """Of all that decoded samples depend on."""
-    source = reader.source
-    digest = hashlib.sha256()
-    own = {key: value for key, value in vars(source).items() if isinstance(value, str | int | bool | list | tuple)}
-    own.pop("names", None)
-    steps = [[type(step).__name__, str(step)] for _, step in reader.steps]
-    digest.update(json.dumps([source.kind, own, steps, repr(reader.part)], default=repr).encode())
-    for place, name in enumerate(source.names):
-        path = Path(source.locate(place))
-        while not path.exists() and path != path.parent:  # samples inside of files
-            path = path.parent
-        stat = os.stat(path)  # noqa: PTH116 - once for every sample
-        digest.update(f"{name}\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()[:32]
+def _tell_others(data: Path, start: str) -> None:
+    """Names the files of the same side and set, which other data or transforms have left."""
+    others = sorted(other for other in data.parent.glob(f"{start}-*.data") if other != data)
+    if others:
+        size = sum(other.stat().st_size for other in others) / 2**20
+        _log.info(
+            f"`{data.parent}` also holds {size:,.0f} MiB of other data or transforms in files `{start}-*`; if no other "
+            f"run reads them, remove all but `{data.stem}`"
+        )
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from rmldnn.component import component
 from rmldnn.data.affine import Affine
 from rmldnn.data.cache import on_disk
 from rmldnn.data.loader import Loader, automatic_workers
-from rmldnn.data.pipeline import Pipeline
-from rmldnn.data.preload import in_memory
+from rmldnn.data.pipeline import Compared, Pipeline
+from rmldnn.data.preload import arrays_in_memory, in_memory
 from rmldnn.data.sets import Dataset
 from rmldnn.data.slicer import Slicer
-from rmldnn.data.slices import sliced
+from rmldnn.data.slices import Sliced, sliced
 from rmldnn.data.source import OpenSource, Side, Source, Which
 from rmldnn.data.transform import BatchTransform, MixTransform, Part, Transform
 from rmldnn.errors import ConfigError, Problem
@@ -36,7 +36,7 @@ class Data:
     Args:
         train: The training set, None if nothing is trained.
         test: The test set, None if nothing is evaluated or predicted.
-        batch_size: Samples of a training batch, over all processes.
+        batch_size: Samples of a training batch, over all processes; `auto` if that is yet to be found out.
         test_batch_size: Samples of a test batch, over all processes.
         shuffle: Whether the order of the training samples is drawn anew in every epoch.
         num_workers: Worker processes of a loader.
@@ -45,7 +45,7 @@ class Data:
 
     train: Dataset | None
     test: Dataset | None
-    batch_size: int
+    batch_size: int | Literal["auto"]
     test_batch_size: int
     shuffle: Literal["epoch", "once"]
     num_workers: int | Literal["auto"]
@@ -58,7 +58,7 @@ class Data:
         rank: int = 0,
         world: int = 1,
         seed: int = 0,
-        local_world: int | None = None,
+        cores: int | None = None,
         device: torch.device | None = None,
     ) -> Loader:
         """The batches of one set, as one process of a run sees them.
@@ -68,21 +68,21 @@ class Data:
             rank: Number of the process.
             world: Number of processes.
             seed: Of the order and of random transforms; the same in all processes.
-            local_world: Number of processes on this machine, `world` by default; they share its cores.
+            cores: Cores for this process and its workers; all that it may use by default.
             device: Where batches are wanted; the CPU by default.
         """
         dataset = self.train if which == "train" else self.test
         if dataset is None:
-            raise ValueError(f"the data of this run has no {which} set")
+            raise ValueError(f"the data of this run has no {'training' if which == 'train' else 'test'} set")
         auto = self.num_workers == "auto"
         return Loader(
             dataset,
-            self.batch_size if which == "train" else self.test_batch_size,
+            (1 if self.batch_size == "auto" else self.batch_size) if which == "train" else self.test_batch_size,
             shuffle=self.shuffle if which == "train" else "never",
             seed=seed,
             rank=rank,
             world=world,
-            num_workers=automatic_workers(dataset, local_world or world) if auto else int(self.num_workers),
+            num_workers=automatic_workers(dataset, cores) if auto else int(self.num_workers),
             device=device or torch.device("cpu"),
             skip_bad=self.skip_bad,
         )
@@ -101,7 +101,7 @@ def data(
     target_path: Path | None = None,
     test_input_path: Path | None = None,
     test_target_path: Path | None = None,
-    batch_size: Count = 64,
+    batch_size: Count | Literal["auto"] = 64,
     test_batch_size: Count = 64,
     preload: bool = False,
     cache: bool = False,
@@ -123,11 +123,13 @@ def data(
         target_path: Targets of the training set, unless they are `labels`.
         test_input_path: Inputs of the test set; no evaluation without it.
         test_target_path: Targets of the test set; without it and without `labels`, the network only predicts.
-        batch_size: Training samples per step, over all processes.
+        batch_size: Training samples per step, over all processes; `auto` tries which one suits the memory and is worth
+            its size.
         test_batch_size: Test samples per step, over all processes.
-        preload: Reads all samples into memory first.
+        preload: Reads all samples into memory first; with slicers, the arrays that are cut.
         cache: Keeps decoded samples in a file below `.rmldnn_cache` in the working directory, for data that does not
-            fit into memory; the file is used again as long as data and transforms stay the same.
+            fit into memory; the file is used again as long as data and transforms stay the same. Slices are read from
+            their arrays all the same.
         target_is_mask: Pixels of target images are classes: geometric transforms take the nearest. They are scaled to
             [0, 1] as all pixels; `target_transforms` of `{"normalize": {"std": 0.003921568}}` gives class indices back.
             Targets of type `masks` need neither.
@@ -190,6 +192,7 @@ class _Opening:
         cut = sliced(inputs, targets, self.slicers) if self.slicers else None
         if cut is not None:
             inputs, targets = cut
+            self._keep_arrays(cut, which)
         mixing = list(enumerate(self.shared)) if which == "train" else []
         transforms = [*self.shared, *self.own_inputs, *self.own_targets]
         of_target = Part("target", mask=self.mask or (targets is not None and targets.meaning == "classes"))
@@ -214,15 +217,28 @@ class _Opening:
                 affine = transform.affine.after(affine)
             elif not isinstance(transform, MixTransform) and _acts(transform, which):
                 steps.append((position, transform))
-        pipeline = Pipeline(source, part, steps, affine)
-        if self.keep is None or not source.encoded_bytes(limit=0):
+        compared = next(
+            (step for step in shared if getattr(step[1], "whole_pixels", False) and _acts(step[1], which)), None
+        )
+        named = compared and Compared(compared[0], compared[1].name)
+        pipeline = Pipeline(source, part, steps, affine, named)
+        if self.keep is None or isinstance(source, Sliced) or not source.encoded_bytes(limit=0):
             return pipeline
         words = "training" if which == "train" else "test"
         if self.keep == "memory":
             _log.info(f"Pre-loading {words} {part.role} {source.noun}...")
             return in_memory(pipeline, skip_bad=self.skip_bad)
         _log.info(f"Caching {words} {part.role} {source.noun}...")
-        return on_disk(pipeline, CACHE, skip_bad=self.skip_bad)
+        return on_disk(pipeline, CACHE, words, skip_bad=self.skip_bad)
+
+    def _keep_arrays(self, cut: Sequence[Sliced | None], which: Which) -> None:
+        """Reads the arrays that slices are cut out of, not the slices, which may overlap many times."""
+        if self.keep == "disk":
+            _log.info("Nothing to cache: slices are read from arrays, which are in files already")
+        for role, slices in zip(("input", "target"), cut, strict=True):
+            if slices is not None and self.keep == "memory":
+                _log.info(f"Pre-loading {'training' if which == 'train' else 'test'} {role} arrays...")
+                slices.arrays = arrays_in_memory(slices.arrays, skip_bad=self.skip_bad)
 
 
 def _acts(transform: Transform, which: Which) -> bool:

@@ -22,7 +22,7 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
         noun: What the files are, for messages: `images`.
 
     Returns:
-        The folder as configured, and the sorted paths below it with `/`.
+        The folder as configured, with `/` at its end, and the sorted paths below it with `/`.
 
     Raises:
         DataError: There is nothing at the path, nothing of the kind, or nothing that may be read.
@@ -32,7 +32,7 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
     if Path(path).is_file():
         if Path(path).suffix.lower() not in suffixes:
             raise DataError(f"data.{side.key}: `{path}` is not a file of {noun}; suffixes known here: {known}")
-        return str(Path(path).parent), [Path(path).name]
+        return f"{Path(path).parent}/".replace("//", "/"), [Path(path).name]
     if Path(path).exists() and not Path(path).is_dir():
         raise DataError(
             f"data.{side.key}: `{path}` is neither a file nor a folder; name a folder of {noun}, or one file"
@@ -44,7 +44,7 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
     names = sorted(name for name in _below(path, side.key) if os.path.splitext(name)[1].lower() in suffixes)  # noqa: PTH122
     if not names:
         raise DataError(f"data.{side.key}: no {noun} in `{path}` or below; suffixes known here: {known}")
-    return path, names
+    return f"{path.rstrip('/')}/", names
 
 
 def denied(error: OSError) -> str:

@@ -10,11 +10,25 @@ from numpy.typing import NDArray
 
 from rmldnn.errors import DataError
 
+_BLOCK = 8192
+"""Numbers whose squares are summed at a time: BLAS takes as many in one thread."""
+
 
 def is_finite(array: NDArray[Any]) -> bool:
-    """Whether all values are finite numbers: neither the largest nor the smallest is so if one is not a number."""
+    """Whether all values are finite numbers.
+
+    The sum of the squares of finite numbers is finite, unless they are huge, and BLAS finds it in half the time that it
+    takes to find the largest and the smallest.
+    """
     if array.dtype.kind != "f" or not array.size:
         return True
+    if array.dtype.itemsize > 2 and (array.flags.c_contiguous or array.flags.f_contiguous):
+        flat = array.reshape(-1, order="A")
+        whole = array.size // _BLOCK * _BLOCK
+        blocks, rest = flat[:whole].reshape(-1, _BLOCK), flat[whole:]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(np.vecdot(blocks, blocks)).all() and np.isfinite(np.vecdot(rest, rest)):
+                return True
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(array.max()) and np.isfinite(array.min()))
 

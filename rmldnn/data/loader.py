@@ -22,7 +22,7 @@ from rmldnn.steps import Batch
 
 MAX_AUTOMATIC_WORKERS = 8
 SMALL_BYTES = 16 * 2**20
-"""Sets with fewer encoded bytes are read without worker processes.
+"""Sets with fewer bytes to decode, or to transform where nothing is to decode, are read without worker processes.
 
 They are decoded in about the time that it takes to start two processes: measured on two cores, 0.4 s at 40 MiB/s (for
 28 x 28 and 224 x 224 pixels alike) against 0.2 to 0.5 s, and 0.5 ms more for the way of every batch between processes.
@@ -95,7 +95,7 @@ class Loader:
 
     def __len__(self) -> int:
         """Number of batches of an epoch, the same in all processes."""
-        return len(self._batches(1)[1])
+        return self.remaining(0)
 
     def alone(self, first: int, stop: int) -> Loader:
         """What this process does by itself, where the processes share out an epoch and not its batches.
@@ -111,11 +111,15 @@ class Loader:
 
     def remaining(self, seen: int) -> int:
         """Number of batches of an epoch of which so many samples were seen already."""
-        return len(self._batches(1, seen)[1])
+        return len(self._bounds(1, seen))
 
     def order(self, epoch: int) -> Indices:
         """The samples of all processes in the order of an epoch (counted from 1)."""
-        return self._batches(epoch)[0]
+        orders = self._orders(epoch)
+        if len(orders) == 1:
+            return orders[0]
+        parts = [order[at : at + self.batch_size] for order in orders for at in range(0, len(order), self.batch_size)]
+        return np.concatenate([parts[place] for place in self._sequence(len(parts), epoch)])
 
     def sample(self) -> Batch:
         """The first sample of the set, as a batch of one: what shapes to expect.
@@ -185,60 +189,68 @@ class Loader:
         with memory.using(self._memory.empty):
             return self.dataset.batch(request, gathered, self.device)
 
-    def _batches(self, epoch: int, seen: int = 0) -> tuple[Indices, list[tuple[int, int]]]:
-        """The order of an epoch, and first and last place (exclusive) of the batches that are left of it."""
+    def _bounds(self, epoch: int, seen: int) -> list[tuple[int, int]]:
+        """First and last place (exclusive) of the batches that are left of an epoch."""
         seen, stop = max(seen, self._stretch[0]), self._stretch[1]
         if len(self._groups) == 1:
-            order = self._permuted(epoch)
-            starts = range(seen, stop, self.batch_size)
-            return order, [(start, min(start + self.batch_size, stop)) for start in starts]
-        parts = []
-        for group, (start, count) in enumerate(zip(np.cumsum([0, *self._groups]), self._groups, strict=False)):
-            order = start + (self._shuffled(count, epoch, group) if self.shuffle != "never" else np.arange(count))
-            parts += [order[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
-        if self.shuffle != "never":
-            parts = [parts[place] for place in shuffled_batches(len(parts), self.seed, self._drawn(epoch))]
-        ends = np.cumsum([len(part) for part in parts]).tolist()
+            return [(start, min(start + self.batch_size, stop)) for start in range(seen, stop, self.batch_size)]
+        sizes = np.array(
+            [min(self.batch_size, count - at) for count in self._groups for at in range(0, count, self.batch_size)]
+        )
+        ends = np.cumsum(sizes[self._sequence(len(sizes), epoch)]).tolist()
         bounds = zip([0, *ends[:-1]], ends, strict=True)
-        left = [(max(start, seen), min(end, stop)) for start, end in bounds if end > seen and start < stop]
-        return np.concatenate(parts), left
+        return [(max(start, seen), min(end, stop)) for start, end in bounds if end > seen and start < stop]
 
-    def _permuted(self, epoch: int) -> Indices:
-        blocks = self.dataset.inputs.source.blocks
-        if self.shuffle == "never":
-            return np.arange(len(self.dataset))
-        if blocks:
-            return merged(blocks, self.seed, self._drawn(epoch))
-        return self._shuffled(len(self.dataset), epoch, 0)
+    def _orders(self, epoch: int) -> list[Indices]:
+        """The samples of each group in the order of an epoch."""
+        source, drawn = self.dataset.inputs.source, self._drawn(epoch)
+        if self.shuffle != "never" and len(self._groups) == 1 and source.blocks:
+            return [merged(source.blocks, self.seed, drawn)]
+        starts = np.cumsum([0, *self._groups[:-1]])
+        return [
+            start + (np.arange(count) if self.shuffle == "never" else shuffled(count, self.seed, drawn, group))
+            for group, (start, count) in enumerate(zip(starts, self._groups, strict=True))
+        ]
 
-    def _shuffled(self, count: int, epoch: int, group: int) -> Indices:
-        return shuffled(count, self.seed, self._drawn(epoch), group)
+    def _sequence(self, batches: int, epoch: int) -> Indices:
+        """The order of the batches of several groups."""
+        return (
+            np.arange(batches) if self.shuffle == "never" else shuffled_batches(batches, self.seed, self._drawn(epoch))
+        )
+
+    def _followers(self, epoch: int) -> Indices:
+        """For every sample the one behind it in the order of its group, however that is cut; for the last the first."""
+        followers = np.empty(len(self.dataset), np.int64)
+        for order in self._orders(epoch):
+            followers[order] = np.roll(order, -1)
+        return followers
 
     def _drawn(self, epoch: int) -> int:
         """The epoch for which the order is drawn."""
         return epoch if self.shuffle == "epoch" else 0
 
     def _requests(self, epoch: int, seen: int) -> Iterator[Request]:
-        order, batches = self._batches(epoch, seen)
+        order = self.order(epoch)
         mixed = bool(self.dataset.mixes)
-        for start, end in batches:
+        followers = self._followers(epoch) if mixed else order[:0]
+        for start, end in self._bounds(epoch, seen):
             size = end - start
             mine = share(size, self.rank, self.world)
             first, count = start + mine.start, mine.stop - mine.start
             indices = order[first : first + count] if count else order[start : start + 1]
-            if mixed and count:  # the partner of the last one: the next of the batch, or its first
-                indices = np.append(indices, order[start + (mine.stop % size)])
+            if mixed and count:  # the partner of the last one
+                indices = np.append(indices, followers[indices[-1]])
             yield Request(indices, count, first, size, self.seed, epoch, mixed)
 
 
-def automatic_workers(dataset: Dataset, local_world: int) -> int:
+def automatic_workers(dataset: Dataset, cores: int | None = None) -> int:
     """The number of worker processes that suits a set.
 
     Args:
         dataset: What is to be read.
-        local_world: Processes of the run on this machine, which share its cores.
+        cores: Cores for this process and its workers; all that it may use by default.
     """
-    size = sum(side.source.encoded_bytes(SMALL_BYTES) for side in (dataset.inputs, dataset.targets) if side)
+    size = sum(side.work(SMALL_BYTES) for side in (dataset.inputs, dataset.targets) if side)
     if size <= SMALL_BYTES:
         return 0
-    return min(MAX_AUTOMATIC_WORKERS, len(os.sched_getaffinity(0)) // local_world)
+    return min(MAX_AUTOMATIC_WORKERS, cores or len(os.sched_getaffinity(0)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rmldnn.data import memory
 from rmldnn.data.affine import Affine, converted
 from rmldnn.data.finite import is_finite, require_finite
+from rmldnn.data.holding import hold
 from rmldnn.data.order import sample_generator
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.data.transform import Part, Pixels, SampleTransform
@@ -29,6 +30,18 @@ _AXES_TO_MOVE = 3
 """Samples, at least one axis in space, channels: fewer axes leave a transform nothing to do."""
 
 
+class Compared(NamedTuple):
+    """A transform of inputs and targets that counts in whole pixels.
+
+    Args:
+        position: Among all transforms.
+        name: As users write it.
+    """
+
+    position: int
+    name: str
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """Takes samples from a source, transforms and stacks them.
@@ -41,19 +54,43 @@ class Pipeline:
         part: What they are to the transforms.
         steps: Transforms of single samples, each with its position, which tells random numbers apart.
         affine: What happens to the values in [0, 1].
+        compared: The transform before which inputs and targets must have one extent; None if there is none.
+        extents: Extents that samples had there, where that transform was applied for good.
     """
 
     source: Source
     part: Part
     steps: Sequence[tuple[int, SampleTransform]] = ()
     affine: Affine = field(default_factory=Affine)
+    compared: Compared | None = None
+    extents: Mapping[int, Shape] = field(default_factory=dict)
 
-    def read(self, indices: Indices, seed: int, epoch: int) -> Samples:
+    def work(self, limit: int) -> int:
+        """Bytes to decode for one pass over all samples, or to transform where they lie decoded in memory or in a file;
+        may stop counting beyond `limit`."""  # noqa: D205, D209 - one sentence
+        encoded = self.source.encoded_bytes(limit)
+        if encoded or not self.steps:
+            return encoded
+        try:
+            sample = self.source.take(np.zeros(1, np.int64))[0]
+        except DataError:
+            return encoded  # told when it is read
+        return sample.nbytes * len(self.source.names) if sample.ndim >= _AXES_TO_MOVE - 1 else 0
+
+    def read(self, indices: Indices, seed: int, epoch: int, extents: dict[int, Shape] | None = None) -> Samples:
         """The transformed samples at `indices`.
+
+        Args:
+            indices: Of the samples.
+            seed: Of the run.
+            epoch: Counted from 1.
+            extents: Gets the extents that are to be compared with those of the other side.
 
         Raises:
             DataError: A sample cannot be read.
         """
+        if extents is not None and self.extents:
+            extents |= {index: self.extents[index] for index in indices.tolist() if index in self.extents}
         if not self.steps:
             return self.source.take(indices)
         with memory.using(np.empty):
@@ -61,17 +98,17 @@ class Pipeline:
         if isinstance(samples, np.ndarray) and samples.ndim < _AXES_TO_MOVE:
             return samples
         return [
-            self._transformed(pixels, index, seed, epoch)
+            self._transformed(pixels, index, seed, epoch, extents)
             for pixels, index in zip(samples, indices.tolist(), strict=True)
         ]
 
-    def gather(self, indices: Indices, seed: int, epoch: int) -> NDArray[Any]:
-        """The transformed samples at `indices` as one array with a leading axis; images are (n, H, W, C).
+    def gather(self, indices: Indices, seed: int, epoch: int, extents: dict[int, Shape] | None = None) -> NDArray[Any]:
+        """The transformed samples at `indices` as one array with a leading axis; images are (n, H, W, C). See `read`.
 
         Raises:
             DataError: A sample cannot be read, or sizes within the batch differ.
         """
-        samples = self.read(indices, seed, epoch)
+        samples = self.read(indices, seed, epoch, extents)
         if isinstance(samples, np.ndarray):
             return samples if self.source.finite else self._finite(samples, indices)
         place = next((place for place, sample in enumerate(samples) if sample.shape != samples[0].shape), None)
@@ -122,10 +159,11 @@ class Pipeline:
                 f"samples of one set differ in their channels: {place} has {shape[-1]}, {other_place} has "
                 f"{other_shape[-1]}; give all of them as many"
             )
-        if same_rank and self.source.meaning == "pixels" and len(shape) == _PICTURE:
+        if same_rank and self.source.meaning != "values" and len(shape) == _PICTURE:
             (height, width, _), (other_height, other_width, _) = shape, other_shape
+            noun = "images" if self.source.meaning == "pixels" else "masks"
             return DataError(
-                f"images of one set differ in size: {place} is {width} x {height}, {other_place} is {other_width} x "
+                f"{noun} of one set differ in size: {place} is {width} x {height}, {other_place} is {other_width} x "
                 f"{other_height} (width x height); bring them to one size with `transforms`: "
                 f'[{{"resize": [{width}, {height}]}}]'
             )
@@ -149,9 +187,15 @@ class Pipeline:
             "them as integers, or all as floats"
         )
 
-    def _transformed(self, pixels: Pixels, index: int, seed: int, epoch: int) -> Pixels:
+    def _transformed(
+        self, pixels: Pixels, index: int, seed: int, epoch: int, extents: dict[int, Shape] | None
+    ) -> Pixels:
+        hold(index)
+        compared = self.compared.position if self.compared and extents is not None else None
         try:
             for position, step in self.steps:
+                if position == compared and extents is not None:
+                    extents[index] = pixels.shape[:-1]
                 if step.random:
                     pixels = step(pixels, self.part, sample_generator(seed, epoch, index, position))
                 else:

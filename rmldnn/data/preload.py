@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data.arrays import Arrays, ChannelAxis, Stored, relieve
 from rmldnn.data.memory import rows
-from rmldnn.data.pipeline import Pipeline
+from rmldnn.data.pipeline import Pipeline, Shape
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.data.transform import SampleTransform
 from rmldnn.errors import DataError
@@ -22,7 +23,9 @@ from rmldnn.errors import DataError
 _CHUNK = 16
 """Samples that a thread reads at a time."""
 _AHEAD = 4
-"""Chunks that wait for each thread."""
+"""Chunks that wait for each thread, at most."""
+_WAITING = 2**28
+"""Bytes of all that waits, judged by the largest sample so far."""
 
 
 class Kept(Source):
@@ -66,6 +69,10 @@ class Kept(Source):
         """None."""
         return 0
 
+    def fingerprint(self) -> str:
+        """Of the samples as they were read."""
+        return self.source.fingerprint()
+
 
 class Preloaded(Kept):
     """The samples of another source, in memory; see `Source`.
@@ -88,6 +95,72 @@ class Preloaded(Kept):
         return [self.samples[index] for index in indices.tolist()]
 
 
+class Held(Arrays):
+    """Arrays of another source, in memory; see `Source`. Slices are cut out of them.
+
+    Args:
+        arrays: Where they come from.
+        held: All of them, as they are stored.
+    """
+
+    def __init__(self, arrays: Arrays, held: Sequence[Stored]) -> None:
+        self.kind = arrays.kind
+        self.noun = arrays.noun
+        self.arrays = arrays
+        self.held = held
+        super().__init__(arrays.side, arrays.names, arrays.channel_axis)
+
+    def open(self, index: int) -> Stored:
+        """The array."""
+        return self.held[index]
+
+    def doubt(self, index: int) -> str:
+        """What may be wrong with its file."""
+        return self.arrays.doubt(index)
+
+    def usual_channels(self, stored: Stored) -> ChannelAxis:
+        """Where they are in its file."""
+        return self.arrays.usual_channels(stored)
+
+    def locate(self, index: int) -> str:
+        """Where the array was read."""
+        return self.arrays.locate(index)
+
+    def encoded_bytes(self, limit: int) -> int:  # noqa: ARG002 - nothing is left to read
+        """None."""
+        return 0
+
+    def fingerprint(self) -> str:
+        """Of the arrays as they were read."""
+        return self.arrays.fingerprint()
+
+
+def arrays_in_memory(arrays: Arrays, *, skip_bad: bool = False) -> Held:
+    """Reads whole arrays on all cores, so that slices of them are only copied; they lie in memory once, however many.
+
+    Args:
+        arrays: What gives them.
+        skip_bad: Whether arrays that cannot be read are told when slices of them are wanted.
+
+    Raises:
+        DataError: An array cannot be read.
+    """
+
+    def read(index: int) -> Stored:
+        try:
+            stored = arrays.stored(index)
+            array: NDArray[Any] = stored[...]
+            relieve([stored])
+        except DataError:
+            if not skip_bad:
+                raise
+            return stored
+        return array.astype(np.float32) if array.dtype == np.float64 else array  # as samples have it
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return Held(arrays, list(pool.map(read, range(len(arrays.names)))))
+
+
 def in_memory(pipeline: Pipeline, *, skip_bad: bool = False) -> Pipeline:
     """Reads all samples on all cores, and applies the transforms that stand before the first random one for good.
 
@@ -100,11 +173,12 @@ def in_memory(pipeline: Pipeline, *, skip_bad: bool = False) -> Pipeline:
     """
     reader, rest = fixed_part(pipeline)
     faults: dict[int, str] = {}
+    extents: dict[int, Shape] = {}
 
     def good() -> Iterator[NDArray[Any]]:
         before: NDArray[Any] | None = None
         waiting = 0
-        for place, sample in enumerate(read_all(reader, skip_bad=skip_bad)):
+        for place, sample in enumerate(read_all(reader, extents, skip_bad=skip_bad)):
             if not isinstance(sample, str):
                 yield from [sample] * waiting
                 yield (before := sample)
@@ -119,7 +193,7 @@ def in_memory(pipeline: Pipeline, *, skip_bad: bool = False) -> Pipeline:
             raise DataError(faults[0])
 
     samples = _packed(good(), len(pipeline.source.names))
-    return replace(pipeline, source=Preloaded(pipeline.source, samples, faults), steps=rest)
+    return replace(pipeline, source=Preloaded(pipeline.source, samples, faults), steps=rest, extents=extents)
 
 
 def fixed_part(pipeline: Pipeline) -> tuple[Pipeline, Sequence[tuple[int, SampleTransform]]]:
@@ -128,16 +202,27 @@ def fixed_part(pipeline: Pipeline) -> tuple[Pipeline, Sequence[tuple[int, Sample
     return replace(pipeline, steps=fixed), pipeline.steps[len(fixed) :]
 
 
-def read_all(reader: Pipeline, *, skip_bad: bool = False) -> Iterator[NDArray[Any] | str]:
+def read_all(
+    reader: Pipeline, extents: dict[int, Shape] | None = None, *, skip_bad: bool = False
+) -> Iterator[NDArray[Any] | str]:
     """All samples in their order, read on all cores; where one cannot be read, the cause, if such are to be skipped.
+
+    Args:
+        reader: What gives them.
+        extents: Gets the extents that are to be compared; see `Pipeline.read`.
+        skip_bad: Whether samples that cannot be read are skipped.
 
     Raises:
         DataError: A sample cannot be read.
     """
 
     def read(indices: Indices) -> Sequence[NDArray[Any] | str]:
+        if len(indices) > 1 and reader.steps:  # what is yet to be made smaller, one by one
+            return [read(indices[place : place + 1])[0] for place in range(len(indices))]
         try:
-            return list(reader.read(indices, seed=0, epoch=0))
+            samples = reader.read(indices, 0, 0, extents)
+            # windows of larger samples are copied, so that those are let go
+            return [one if one.flags.c_contiguous else one.copy() for one in samples] if reader.steps else list(samples)
         except DataError as error:
             if not skip_bad:
                 raise
@@ -147,13 +232,20 @@ def read_all(reader: Pipeline, *, skip_bad: bool = False) -> Iterator[NDArray[An
 
     count = len(reader.source.names)
     workers = len(os.sched_getaffinity(0))
-    chunks = iter([np.arange(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)])
+    start, ahead, chunk, largest = 0, 1, 1, 1
     with ThreadPoolExecutor(workers) as pool:
-        pending = deque(pool.submit(read, chunk) for chunk in islice(chunks, workers * _AHEAD))
+        pending: deque[Future[Sequence[NDArray[Any] | str]]] = deque()
         try:
-            while pending:
-                yield from pending.popleft().result()
-                pending.extend(pool.submit(read, chunk) for chunk in islice(chunks, 1))
+            while start < count or pending:
+                while start < count and len(pending) < ahead:
+                    pending.append(pool.submit(read, np.arange(start, min(start + chunk, count))))
+                    start += chunk
+                for sample in pending.popleft().result():
+                    largest = max(largest, len(sample) if isinstance(sample, str) else sample.nbytes)
+                    yield sample
+                room = max(1, _WAITING // largest)  # samples
+                chunk = min(_CHUNK, max(1, room // (workers * _AHEAD)))
+                ahead = min(workers * _AHEAD, max(1, room // chunk))
         finally:
             for future in pending:
                 future.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Literal, TypeAlias
@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rmldnn.data.arrays import Arrays, Stored, Window, batch_last, stacked
+from rmldnn.data.arrays import Arrays, Stored, Window, batch_last, relieve, stacked
+from rmldnn.data.files import fingerprint
 from rmldnn.data.source import Indices, Samples, Side
 from rmldnn.errors import DataError
 
@@ -73,6 +74,7 @@ class Rows(Arrays):
             if stop == len(places) or places[stop] != (array, row + stop - start):
                 runs.append(self.whole.stored(array)[(slice(row, row + stop - start), *self._all(array))])
                 start = stop
+        relieve(map(self.whole.stored, {array for array, _ in places}))
         if len(runs) == 1 and runs[0].flags.owndata:
             return batch_last(runs[0], self.channels)
         return stacked([row for run in runs for row in run], self.channels)
@@ -85,6 +87,14 @@ class Rows(Arrays):
     def encoded_bytes(self, limit: int) -> int:
         """Bytes of the arrays."""
         return self.whole.encoded_bytes(limit)
+
+    def files(self) -> Iterable[str]:
+        """Those of the arrays."""
+        return self.whole.files()
+
+    def fingerprint(self) -> str:
+        """Of the arrays."""
+        return fingerprint("rows", self.whole.fingerprint(), self.channels)
 
     def _all(self, array: int) -> Window:
         """Everything that a row holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,8 +17,13 @@ from rmldnn.data.pipeline import Pipeline, Shape
 from rmldnn.data.slices import Sliced
 from rmldnn.data.source import Indices
 from rmldnn.data.transform import MixTransform
+from rmldnn.data.transforms.geometric import in_words
 from rmldnn.errors import ConfigError, DataError, Problem
 from rmldnn.steps import Batch
+
+
+class _ApartError(DataError):
+    """An input and its target that do not lie on one another; no sample to be left out, but a set that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,8 @@ class Dataset:
         """
         try:
             return self._gathered(request.indices, request)
+        except _ApartError:
+            raise
         except DataError:
             if not skip_bad:
                 raise
@@ -132,6 +139,8 @@ class Dataset:
             try:
                 self._gathered(request.indices[place : place + 1], request)
                 kept.append(place)
+            except _ApartError:
+                raise
             except DataError as error:
                 skipped.append((place, str(error)))
         if kept:
@@ -141,10 +150,31 @@ class Dataset:
         return Gathered(inputs[:0], targets if targets is None else targets[:0], kept, skipped)
 
     def _gathered(self, indices: Indices, request: Request) -> Gathered:
-        inputs = self.inputs.gather(indices, request.seed, request.epoch)[: request.reads]
+        extents: dict[int, Shape] = {}
+        others: dict[int, Shape] = {}
+        inputs = self.inputs.gather(indices, request.seed, request.epoch, extents)[: request.reads]
         if self.targets is None:
             return Gathered(inputs, None)
-        return Gathered(inputs, self.targets.gather(indices, request.seed, request.epoch)[: request.reads])
+        targets = self.targets.gather(indices, request.seed, request.epoch, others)[: request.reads]
+        if extents != others:
+            self._require_one_extent(extents, others)
+        return Gathered(inputs, targets)
+
+    def _require_one_extent(self, extents: Mapping[int, Shape], others: Mapping[int, Shape]) -> None:
+        """Refuses inputs and targets that a transform of both would not move alike, as it counts in pixels.
+
+        Raises:
+            DataError: Some are of different extents there.
+        """
+        assert self.targets is not None and self.inputs.compared is not None  # noqa: S101 - there are extents
+        for index, extent in extents.items():
+            if others.get(index, extent) != extent:
+                raise _ApartError(
+                    f"{self.inputs.source.locate(index)} is {in_words(extent)}, but its target "
+                    f"{self.targets.source.locate(index)} is {in_words(others[index])}, where "
+                    f"`{self.inputs.compared.name}` acts on both, and would move them apart; bring "
+                    "them to one size by a `resize` before it, or repair the file"
+                )
 
     def _any(self, request: Request) -> Gathered:
         """One sample that can be read: it tells the shape of those that cannot."""

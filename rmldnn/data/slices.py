@@ -12,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.data import memory
-from rmldnn.data.arrays import Arrays, Checked, batch_last, meaning_of
+from rmldnn.data.arrays import Arrays, Checked, batch_last, meaning_of, relieve
+from rmldnn.data.files import fingerprint
 from rmldnn.data.finite import require_finite
+from rmldnn.data.holding import hold
 from rmldnn.data.slicer import Grid, Slicer
 from rmldnn.data.source import Indices, Samples, Source
 from rmldnn.errors import ConfigError, DataError, Problem
 
 _log = logging.getLogger("rmldnn")
+
+_SHOWN = 4
+"""Arrays of which the log tells how they are cut."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,10 @@ class Sliced(Source):
         if not filled:
             batch.fill(0)
         for into, (cut, number), index in zip(batch, found, indices.tolist(), strict=True):
+            hold(index)
             self._read(into, cut, number)
             require_finite(into, functools.partial(self.locate, index))  # while it is in the processor's cache
+        relieve(map(self.arrays.stored, {cut.array for cut, _ in found}))
         kept = tuple(
             size for place, size in enumerate(shape) if size > 1 or (lead and place == (0 if axis == 0 else axis))
         )
@@ -126,10 +133,15 @@ class Sliced(Source):
         """Bytes of the arrays."""
         return self.arrays.encoded_bytes(limit)
 
+    def fingerprint(self) -> str:
+        """Of the arrays, and how they are cut."""
+        return fingerprint(self.arrays.fingerprint(), self.slicers, self.channels, self.meaning)
+
     def lines(self) -> Iterator[str]:
-        """What the log says of the slicers."""
-        for index in range(len(self.arrays.names)):
-            cuts = [cut for cut in self.cuts if cut.array == index]
+        """What the log says of the slicers, for each of the first arrays."""
+        count = len(self.arrays.names)
+        for index in range(min(count, _SHOWN)):
+            cuts = self.cuts[index::count]
             yield f"Full size: {list(cuts[0].grid.extent)}"
             for made, cut in zip(self.slicers, cuts, strict=True):
                 pads = "".join(f"({low},{high})" for low, high in made.pads)
@@ -141,6 +153,8 @@ class Sliced(Source):
                 yield f"      Remainders  : {'discarded' if made.discard_remainders else 'included'}"
                 yield f"      Transpose   : {str(made.transpose).lower()}"
                 yield f"      Num samples : {len(cut.grid)}"
+        if count > _SHOWN:
+            yield f"... and {count - _SHOWN} more arrays; {len(self)} samples in all"
 
     def extent(self, array: int) -> tuple[int, ...]:
         """Extents of an array in space."""

@@ -67,6 +67,10 @@ class Source(Protocol):
         """Bytes to read and decode for one pass over all samples; may stop counting beyond `limit`."""
         ...
 
+    def fingerprint(self) -> str:
+        """A text that differs wherever samples do: of files with their sizes and times, and the keys that matter."""
+        ...
+
 
 @dataclass(frozen=True)
 class Side:

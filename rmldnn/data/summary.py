@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from rmldnn.data.sets import Dataset
+from rmldnn.data.loader import Loader
 
 
-def rows(dataset: Dataset, batch_size: int, world: int = 1) -> list[tuple[str, str | int]]:
-    """The rows of one set in the section `Dataset`; its `transforms` follow them.
-
-    Args:
-        dataset: The set.
-        batch_size: Samples of a batch, over all processes.
-        world: Number of processes.
-    """
+def rows(loader: Loader) -> list[tuple[str, str | int]]:
+    """The rows of one set in the section `Dataset`; its `transforms` follow them."""
+    dataset, batch_size, world = loader.dataset, loader.batch_size, loader.world
     count = len(dataset)
     return [
         ("Type", dataset.kind),
@@ -20,5 +15,5 @@ def rows(dataset: Dataset, batch_size: int, world: int = 1) -> list[tuple[str, s
         (f"Num {dataset.noun:<7} (per process)", -(-count // world)),
         ("Batch size  (requested)", batch_size),
         ("Batch size  (per process)", -(-batch_size // world)),
-        ("Num batches (per process)", -(-count // batch_size)),
+        ("Num batches (per process)", len(loader)),
     ]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rmldnn.data.arrays import Arrays, channels_last
 from rmldnn.data.pipeline import Shape
 from rmldnn.data.rows import Rows
-from rmldnn.data.sets import Dataset
+from rmldnn.data.sets import Dataset, Request
 from rmldnn.data.slices import Sliced
 from rmldnn.data.source import Indices, Meaning, Source
 from rmldnn.errors import DataError
@@ -193,7 +193,7 @@ def survey(dataset: Dataset, limit: int | None = None) -> Survey:
         for index, seen in _looks(sides, indices, pool):
             places = [source.locate(index) for source in sides]
             faults = [fault for one, place in zip(seen, places, strict=True) if (fault := _fault(one, place))]
-            found.faults += faults
+            found.faults += dict.fromkeys(faults)  # a file may be input and target
             for one, fact, place in zip(seen, facts, places, strict=True):
                 if isinstance(one, _Seen):
                     fact.add(one, place)
@@ -206,7 +206,7 @@ def survey(dataset: Dataset, limit: int | None = None) -> Survey:
                     firsts.setdefault(kind, index)
                     kinds.setdefault(kind, []).extend(_different(seen, places) if maps else ())
     _try(dataset, firsts, kinds, found)
-    found.doubts += [doubt for source in sides for doubt in _doubts(source, indices)]
+    found.doubts += dict.fromkeys(doubt for source in sides for doubt in _doubts(source, indices))
     return found
 
 
@@ -265,9 +265,14 @@ def _try(dataset: Dataset, firsts: Mapping[_Kind, int], kinds: Mapping[_Kind, li
                 extents.append(side.gather(np.unique([lead, index]), seed=0, epoch=1).shape[1:-1])
             except DataError as error:
                 misfits.setdefault((group, side.part.role), str(error))
+        try:
+            if len(extents) > 1:
+                dataset.gather(Request(np.array([index]), 1, 0, 1, 0, 1))
+        except DataError as error:
+            misfits.setdefault((group, "both"), str(error))
         if not (len(extents) > 1 and extents[1] in ((), extents[0])):
             found.unequal += kinds[kind]
-    found.misfits += misfits.values()
+    found.misfits += dict.fromkeys(misfits.values())  # a file may be input and target
 
 
 def _look(source: Source, index: int) -> _Seen | str:

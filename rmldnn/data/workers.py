@@ -15,10 +15,11 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rmldnn.data import memory
+from rmldnn.data import holding, memory
 from rmldnn.data.memory import Block, Lent, Placed, Pool
 from rmldnn.data.sets import Dataset, Gathered, Request
 from rmldnn.errors import DataError
@@ -63,9 +64,11 @@ class Workers:
         self._skip_bad = skip_bad
         context = multiprocessing.get_context("fork")
         self._busy = context.RawArray("q", [_IDLE] * count)
+        self._reading = context.RawArray("q", [holding.NONE] * count)
         turn = context.Value("i", 0)
         self._memory = Pool(_SIDES * (count * _AHEAD + 1 + _HELD))
-        self._pool = ProcessPoolExecutor(count, context, _start, (dataset, self._busy, turn, self._memory.blocks))
+        shared = dataset, self._busy, self._reading, turn, self._memory.blocks
+        self._pool = ProcessPoolExecutor(count, context, _start, shared)
 
     def gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         """Lets the processes read what is wanted; answers come in the order of the requests.
@@ -96,12 +99,15 @@ class Workers:
         self._memory.release(blocks)
 
     def _held(self, pending: Iterable[_Pending]) -> str:
-        """What the processes were reading."""
-        busy = {first for first in self._busy if first != _IDLE}
-        held = [left.request for left in pending if left.request.first in busy]
-        names = [self._dataset.inputs.source.locate(index) for request in held for index in request.indices.tolist()]
-        if not names:
-            return ""
+        """What the processes were reading: all end with the one that died, and which that was cannot be told."""
+        requests = {left.request.first: left.request for left in pending}
+        held: list[int] = []
+        for first, index in zip(self._busy, self._reading, strict=True):
+            if first in requests:
+                held += requests[first].indices.tolist() if index == holding.NONE else [index]
+        names = [self._dataset.inputs.source.locate(index) for index in held]
+        if len(names) < 2:
+            return f" while it was reading {names[0]}" if names else ""
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         return f" while it was reading one of these: {shown}"
 
@@ -136,12 +142,13 @@ _number: int
 """Number of this worker process."""
 
 
-def _start(dataset: Dataset, busy: Any, turn: Any, blocks: Sequence[Block]) -> None:
+def _start(dataset: Dataset, busy: Any, reading: Any, turn: Any, blocks: Sequence[Block]) -> None:
     global _dataset, _busy, _blocks, _number  # the only way from the start of a process to its tasks
     _dataset, _busy, _blocks = dataset, busy, blocks
     with turn.get_lock():
         _number = turn.value
         turn.value += 1
+    holding.keep_in(np.frombuffer(reading, np.int64)[_number:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends the pool
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -158,6 +165,7 @@ def _end_with_parent() -> None:
 def _gather(request: Request, skip_bad: bool, blocks: Sequence[int]) -> _Answer | DataError:
     """Reads; an error comes back as a value, as that has no traceback."""
     _busy[_number] = request.first
+    holding.hold(holding.NONE)
     lent = Lent([_blocks[number] for number in blocks])
     try:
         with memory.using(lent.empty):

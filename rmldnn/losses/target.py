@@ -76,7 +76,8 @@ def out_of_range(index: int, classes: int, loss: str) -> ConfigError:
     return _wrong(
         f"{loss}: the target holds class index {index}, but the network has {classes} output"
         f"{'s' if classes != 1 else ''} (classes 0 to {classes - 1}); give its last layer one output for each class"
-        " of the data, or name an index that means `no class` as `loss.ignore_index`"
+        " of the data, or name an index that means `no class` as `loss.ignore_index`; `rmldnn data` shows which file "
+        "holds it"
     )
 
 

@@ -191,11 +191,12 @@ class Network(fx.GraphModule):
             self.get_submodule(name).train(fixed)
         return self
 
-    def check_input(self, *shapes: Sequence[int]) -> None:
+    def check_input(self, *shapes: Sequence[int], arrays: bool = False) -> None:
         """Refuses tensors that the network cannot take, with what to do about it.
 
         Args:
             shapes: Shapes of the inputs, (N, C, *spatial) each.
+            arrays: Whether they were arrays, not pictures.
 
         Raises:
             NetworkError: Number of inputs, rank, channels or extents differ from what the network was made for.
@@ -205,32 +206,38 @@ class Network(fx.GraphModule):
             raise NetworkError(f"the network takes {len(wanted)} inputs, got {len(shapes)}")
         for shape, keras in zip(shapes, wanted, strict=True):
             extents = self._facts.tensor(keras)
-            if len(shape) - 1 == len(extents) and all(
-                want in (None, got) for got, want in zip(shape[1:], extents, strict=True)
-            ):
+            if _fits(shape[1:], extents):
                 continue
             raise NetworkError(
                 f"the network takes inputs of shape {_words(extents)}, got {_words(shape[1:])}; "
-                f"{_remedy(shape[1:], extents)}"
+                f"{_remedy(shape[1:], extents, arrays)}"
             )
+
+
+def _fits(got: Sequence[int], want: Shape) -> bool:
+    return len(got) == len(want) and all(extent in (None, size) for size, extent in zip(got, want, strict=True))
 
 
 def _words(extents: Sequence[int | None]) -> str:
     return f"({', '.join(['N', *('?' if extent is None else str(extent) for extent in extents)])})"
 
 
-def _remedy(got: Sequence[int], want: Shape) -> str:
+def _remedy(got: Sequence[int], want: Shape, arrays: bool) -> str:
     shape = "change the network's `batch_input_shape`"
+    if arrays and _fits([1, *got], want):
+        return 'say `"channel_axis": "none"` in `data`, if these arrays have no axis of channels'
+    if arrays and _fits([got[-1], *got[:-1]], want):
+        return 'say `"channel_axis": "last"` in `data`, if these arrays have their channels behind'
     if len(got) != len(want):
         return f"{shape} to {[None, *got[1:], *got[:1]]}".replace("None", "null")
     remedies = []
     if want[0] not in (None, got[0]):
-        if (got[0], want[0]) == (3, 1):
+        if (got[0], want[0]) == (3, 1) and not arrays:
             remedies.append("set `grayscale`: true for one channel")
-        elif (got[0], want[0]) == (1, 3):
+        elif (got[0], want[0]) == (1, 3) and not arrays:
             remedies.append("set `grayscale`: false for three channels")
         else:
-            remedies.append(f"give samples of {want[0]} channels")
+            remedies.append(f"give samples of {want[0]} channel{'s' if want[0] != 1 else ''}")
     if any(extent not in (None, size) for size, extent in zip(got[1:], want[1:], strict=True)):
         if len(want) == 3 and None not in want:
             remedies.append(f'add the transform {{"resize": [{want[2]}, {want[1]}]}}')

@@ -138,7 +138,7 @@ class _Job:
             read = zip(left, _ahead(self._read, left, workers), strict=True)
             for count, (index, members) in enumerate(read, first + 1):
                 if isinstance(members, DataError):
-                    skipped.append(f"left out {self.dataset.names[index]}: {members}")
+                    skipped.append(f"left out: {members}")  # which names it
                     continue
                 writer.write(keys[index], members)
                 size += sum(map(len, members.values()))
@@ -157,8 +157,9 @@ class _Job:
         self.journal.unlink()
         print(f"{self.which}: {total - len(skipped):,} samples in {shards} shards")
         if skipped:
-            about = f"{len(skipped)} samples of the {SETS[self.which]} set could not be read and were left out"
-            print("\n  ".join([f"Warning: {about} (`on_bad_sample`)", *skipped]), file=sys.stderr)
+            words = f"{len(skipped)} sample{'s' if len(skipped) > 1 else ''} of the {SETS[self.which]} set"
+            about = f"{words} could not be read and {'were' if len(skipped) > 1 else 'was'} left out (`on_bad_sample`)"
+            print("\n  ".join([f"Warning: {about}", *skipped]), file=sys.stderr)
         return shards
 
     def _read(self, index: int) -> _Read:

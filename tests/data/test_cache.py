@@ -40,6 +40,18 @@ def test_other_transforms_need_another_file(opened, digits):
     assert len(list((digits / ".rmldnn_cache").glob("*.data"))) == 2
 
 
+def test_what_other_transforms_left_is_told(opened, digits, said):
+    opened(cache=True)
+    assert not [line for line in said() if "also holds" in line]
+    opened(resize(size=[3, 3]), cache=True)
+    (line,) = [line for line in said() if "also holds" in line]
+    (newest,) = [
+        path.stem for path in (digits / ".rmldnn_cache").glob("training-input-*.data") if path.stat().st_size < 10 * 72
+    ]
+    assert line.startswith("`.rmldnn_cache` also holds 0 MiB of other data or transforms in files `training-input-*`")
+    assert line.endswith(f"remove all but `{newest}`")
+
+
 def test_a_file_that_changed_is_read_again(opened, digits, write):
     opened(cache=True)
     write(digits / "training/0/0.png", 200)

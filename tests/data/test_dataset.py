@@ -39,7 +39,7 @@ def test_a_set_without_path_is_not_there(digits):
 
 
 def test_there_is_no_loader_for_a_set_that_is_not_there(digits):
-    with pytest.raises(ValueError, match="no train set"):
+    with pytest.raises(ValueError, match="no training set"):
         data(images, TAGGED, test_input_path=str(digits / "testing")).loader("train")
 
 

@@ -19,7 +19,7 @@ def create(folder, *names):
 
 def test_files_are_found_in_all_folders_below_and_sorted_by_path(tmp_path):
     create(tmp_path, "b/2.png", "b/1.png", "a/deep/3.png", "0.png")
-    assert found(tmp_path) == (str(tmp_path), ["0.png", "a/deep/3.png", "b/1.png", "b/2.png"])
+    assert found(tmp_path) == (f"{tmp_path}/", ["0.png", "a/deep/3.png", "b/1.png", "b/2.png"])
 
 
 def test_case_of_suffixes_does_not_matter(tmp_path):
@@ -34,7 +34,7 @@ def test_hidden_and_other_files_are_passed_over(tmp_path):
 
 def test_a_single_file_will_do(tmp_path):
     create(tmp_path, "a.png", "b.png")
-    assert found(tmp_path / "a.png") == (str(tmp_path), ["a.png"])
+    assert found(tmp_path / "a.png") == (f"{tmp_path}/", ["a.png"])
 
 
 def test_links_are_followed(tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rmldnn.data.loader import SMALL_BYTES, Loader, automatic_workers
 from rmldnn.data.pipeline import Pipeline
+from rmldnn.data.preload import in_memory
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transform import Part
 from rmldnn.errors import DataError
@@ -90,18 +91,36 @@ class Encoded:
     def __init__(self, size):
         self.inputs, self.targets, self.source, self.size = self, None, self, size
 
-    def encoded_bytes(self, limit):
+    def work(self, limit):
         return self.size
 
 
 def test_small_sets_are_read_without_workers():
-    assert automatic_workers(Encoded(SMALL_BYTES), 1) == 0
+    assert automatic_workers(Encoded(SMALL_BYTES), 8) == 0
 
 
-@pytest.mark.parametrize(("cores", "local_world", "workers"), [(4, 1, 4), (4, 2, 2), (2, 4, 0), (64, 2, 8)])
-def test_processes_of_a_machine_share_its_cores(monkeypatch, cores, local_world, workers):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
-    assert automatic_workers(Encoded(SMALL_BYTES + 1), local_world) == workers
+@pytest.mark.parametrize(("share", "workers"), [(None, 5), (2, 2), (64, 8)])
+def test_there_are_as_many_workers_as_cores_for_this_process(monkeypatch, share, workers):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(5)))
+    assert automatic_workers(Encoded(SMALL_BYTES + 1), share) == workers
+
+
+class Jitter:
+    """Stands for a random transform."""
+
+    name = "jitter"
+    random = True
+    training_only = True
+
+    def __call__(self, sample, part, generator):
+        return sample
+
+
+@pytest.mark.parametrize(("steps", "workers"), [([], 0), ([(0, Jitter())], 3)])
+def test_samples_in_memory_need_workers_where_transforms_act_on_them(pictures, steps, workers):
+    source = pictures(*[np.zeros((512, 512, 3), np.uint8)] * 24)  # 18 MiB
+    pipeline = in_memory(Pipeline(source, Part("input"), steps))
+    assert automatic_workers(Dataset(pipeline), 3) == workers
 
 
 def test_sizes_are_compared_with_that_of_the_first_sample_of_the_set(pictures):

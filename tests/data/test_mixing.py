@@ -27,18 +27,29 @@ def test_any_number_of_processes_sees_the_same(digits, world, mixes):
         assert torch.equal(targets, their_targets)
 
 
+def mixed(digits, mix, batch_size, seen=0):
+    """Mixed inputs of the first epoch by the place of the sample."""
+    opened = data(images, labels, [mix], input_path=str(digits / "training"), batch_size=batch_size)
+    return torch.cat([batch.inputs for batch in opened.loader("train", seed=1).epoch(1, seen)])
+
+
+@pytest.mark.parametrize("mix", [mixup(alpha=1.0), cutmix(alpha=1.0)])
+@pytest.mark.parametrize(("batch_size", "seen"), [(1, 0), (3, 0), (10, 0), (4, 6), (4, 9), (3, 1)])
+def test_partners_depend_neither_on_the_batch_size_nor_on_where_a_run_goes_on(digits, mix, batch_size, seen):
+    assert torch.equal(mixed(digits, mix, batch_size, seen), mixed(digits, mix, 4)[seen:])
+
+
 def test_classes_become_weights_in_the_proportion_of_the_pictures(digits):
-    plain = [inputs for inputs, _ in batches(digits, 1)]
-    labels_ = [targets for _, targets in batches(digits, 1)]
-    for (inputs, targets), before, classes in zip(batches(digits, 1, mixup(alpha=1.0)), plain, labels_, strict=True):
-        assert targets.shape == (len(inputs), 2)
-        assert torch.allclose(targets.sum(1), torch.ones(len(inputs)))
-        for place in range(len(inputs)):
-            other = (place + 1) % len(inputs)
-            own, partner = before[place, 0, 0, 0], before[other, 0, 0, 0]
-            if classes[place] != classes[other]:
-                share = targets[place, classes[place]]
-                assert torch.isclose(inputs[place, 0, 0, 0], share * own + (1 - share) * partner, atol=1e-6)
+    before, classes = (torch.cat(parts) for parts in zip(*batches(digits, 1), strict=True))
+    inputs, targets = (torch.cat(parts) for parts in zip(*batches(digits, 1, mixup(alpha=1.0)), strict=True))
+    assert targets.shape == (10, 2)
+    assert torch.allclose(targets.sum(1), torch.ones(10))
+    for place in range(10):
+        other = (place + 1) % 10
+        own, partner = before[place, 0, 0, 0], before[other, 0, 0, 0]
+        if classes[place] != classes[other]:
+            share = targets[place, classes[place]]
+            assert torch.isclose(inputs[place, 0, 0, 0], share * own + (1 - share) * partner, atol=1e-6)
 
 
 def test_mixing_one_side_only_is_refused(digits):

@@ -91,3 +91,11 @@ def test_input_and_target_draw_the_same_numbers(pictures):
 def test_every_epoch_draws_other_numbers(pictures):
     pipeline = Pipeline(pictures(picture(0)), Part("input"), [(0, Noise())])
     assert not np.array_equal(*(pipeline.gather(np.array([0]), 1, epoch) for epoch in (1, 2)))
+
+
+def test_masks_of_different_sizes_are_told_as_pictures_are(pictures):
+    source = pictures(np.zeros((4, 6, 1), np.uint8), np.zeros((5, 7, 1), np.uint8))
+    source.meaning = "classes"
+    message = r'^masks of one set differ in size: 0 is 6 x 4, 1 is 7 x 5 .*`transforms`: \[\{"resize": \[6, 4\]\}\]$'
+    with pytest.raises(DataError, match=message):
+        Pipeline(source, Part("target", mask=True)).gather(np.arange(2), 0, 1)

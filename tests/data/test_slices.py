@@ -162,3 +162,68 @@ def test_two_sets_of_one_name_are_refused(tmp_path):
     array(tmp_path / "in", 6, 8)
     with pytest.raises(ConfigError, match="have names of their own each"):
         Sliced(opened(tmp_path / "in"), [slicer(name="a", sizes=[2, 2]), slicer(name="a", sizes=[3, 3])])
+
+
+def test_of_many_arrays_the_log_shows_the_first_and_tells_the_number_of_all(tmp_path, said):
+    for _ in range(7):
+        array(tmp_path / "in", 6, 8)
+    sliced(opened(tmp_path / "in"), None, [slicer(sizes=[3, 4]), slicer(sizes=[6, 8])])
+    lines = said()
+    assert [line for line in lines if "Full size" in line] == ["Full size: [6, 8]"] * 4
+    assert lines[-1] == "... and 3 more arrays; 35 samples in all"
+    assert [line.split()[-1] for line in lines if "Num samples" in line] == ["4", "1"] * 4
+
+
+@pytest.mark.parametrize("kind", ["npy", "hdf5"])
+def test_overlapping_slices_are_preloaded_as_the_arrays_they_are_cut_from(tmp_path, said, kind):
+    values = array(tmp_path / "in", 2, 12, 12, dtype=np.float64)
+    if kind == "hdf5":
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["x"] = values
+    path = str(tmp_path / ("a.h5" if kind == "hdf5" else "in"))
+    source = hdf5 if kind == "hdf5" else numpy
+    cut = [slicer(sizes=[4, 4], strides=[1, 1])]
+    kept, read = (
+        data(source, None, (), (), (), cut, test_input_path=path, preload=preload, num_workers=0).test
+        for preload in (True, False)
+    )
+    assert [(held.shape, held.dtype) for held in kept.slices.arrays.held] == [((2, 12, 12), np.float32)]
+    everything = np.arange(len(kept))
+    assert np.array_equal(kept.inputs.source.take(everything), read.inputs.source.take(everything))
+    assert kept.inputs.source.locate(3) == read.inputs.source.locate(3)
+    assert kept.inputs.source.fingerprint() == read.inputs.source.fingerprint()
+    assert "Pre-loading test input arrays..." in said()
+
+
+def test_slices_are_not_cached_as_their_arrays_are_in_files(tmp_path, said, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    array(tmp_path / "in", 6, 8)
+    cut = [slicer(sizes=[3, 4])]
+    data(numpy, None, (), (), (), cut, test_input_path="in", cache=True)
+    assert not (tmp_path / ".rmldnn_cache").exists()
+    assert "Nothing to cache: slices are read from arrays, which are in files already" in said()
+
+
+@pytest.mark.parametrize("preload", [False, True])
+def test_slices_of_an_array_that_cannot_be_read_are_left_out(tmp_path, preload):
+    for _ in range(2):
+        array(tmp_path / "in", 64, 64)
+    np.savez_compressed(tmp_path / "in/2.npz", x=np.random.default_rng(0).random((64, 64)))
+    content = bytearray((tmp_path / "in/2.npz").read_bytes())
+    content[len(content) * 2 // 3] ^= 255
+    (tmp_path / "in/2.npz").write_bytes(content)
+    opened = data(
+        numpy,
+        None,
+        (),
+        (),
+        (),
+        [slicer(sizes=[64, 64])],
+        test_input_path=str(tmp_path / "in"),
+        preload=preload,
+        num_workers=0,
+        on_bad_sample="skip",
+    )
+    loader = opened.loader("test")
+    (batch,) = loader.epoch(1)
+    assert (len(batch.names), list(loader.skipped)) == (2, ["2.npz/x/0:64,0:64"])

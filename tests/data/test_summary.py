@@ -1,5 +1,6 @@
 import pytest
 
+from rmldnn.data.loader import Loader
 from rmldnn.data.summary import rows
 
 
@@ -15,13 +16,13 @@ from rmldnn.data.summary import rows
     ],
 )
 def test_counts_are_those_of_the_original(numbers, count, batch_size, world, values):
-    assert [value for _, value in rows(numbers(count), batch_size, world)] == ["numbers", *values]
+    assert [value for _, value in rows(Loader(numbers(count), batch_size, world=world))] == ["numbers", *values]
 
 
 def test_labels_keep_their_blanks(pictures, numbers):
     dataset = numbers(1)
     type(dataset.inputs.source).noun = "images"
-    assert [label for label, _ in rows(dataset, 1)] == [
+    assert [label for label, _ in rows(Loader(dataset, 1))] == [
         "Type",
         "Num images  (total)",
         "Num images  (per process)",
@@ -29,3 +30,10 @@ def test_labels_keep_their_blanks(pictures, numbers):
         "Batch size  (per process)",
         "Num batches (per process)",
     ]
+
+
+def test_batches_are_those_that_the_loader_makes(numbers):
+    dataset = numbers(324)
+    dataset.inputs.source.groups = [256, 68]  # which do not share batches
+    loader = Loader(dataset, 20)
+    assert (dict(rows(loader))["Num batches (per process)"], len(list(loader.epoch(1)))) == (17, 17)

@@ -62,6 +62,7 @@ def main(folder, end_of_rank_1=""):
             result = {
                 "world": engine.world,
                 "local_world": engine.local_world,
+                "cores": engine.cores,
                 "devices": list(engine.devices),
                 "threads": torch.get_num_threads(),
                 "deepspeed": "deepspeed" in sys.modules,

@@ -1,5 +1,6 @@
 import copy
 import math
+import os
 
 import pytest
 import torch
@@ -172,6 +173,7 @@ def test_training_without_loss_is_refused():
 def test_one_process_runs_plain_torch():
     with open_engine(Ranks()) as engine:
         assert (engine.rank, engine.world, engine.local_world, type(engine)) == (0, 1, 1, LocalEngine)
+        assert engine.cores == len(os.sched_getaffinity(0))
 
 
 def test_importing_the_local_engine_does_not_import_deepspeed():

@@ -120,6 +120,13 @@ def test_processes_of_this_machine_are_counted(single, parallel):
     assert (single["local_world"], result["local_world"]) == (1, result["world"])
 
 
+def test_processes_of_this_machine_share_its_cores(single, parallel):
+    _, _, result = parallel
+    cores = len(os.sched_getaffinity(0))
+    assert single["cores"] == cores
+    assert result["cores"] in (max(1, cores // result["world"]), 1)  # 1 where the launcher binds each to one
+
+
 def test_predictions_come_in_the_order_of_the_samples(parallel):
     _, _, result = parallel
     assert result["names"] == [f"sample_{index}" for index in range(33)]

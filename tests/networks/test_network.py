@@ -43,5 +43,21 @@ def test_the_remedy_fits_the_fault(keras, tensor, remedy):
     assert remedy in complaint(made_for(*keras), tensor)
 
 
+@pytest.mark.parametrize(
+    ("keras", "tensor", "remedy"),
+    [
+        ((28, 28, 1), (4, 3, 28, 28), "give samples of 1 channel, or"),
+        ((28, 28, 3), (4, 1, 28, 28), "give samples of 3 channels, or"),
+        ((28, 32, 1), (4, 28, 32), '"channel_axis": "none"'),
+        ((28, 32, 3), (4, 28, 32, 3), '"channel_axis": "last"'),
+    ],
+)
+def test_the_remedy_for_arrays_is_none_for_pictures(keras, tensor, remedy):
+    with pytest.raises(NetworkError) as caught:
+        made_for(*keras).check_input(tensor, arrays=True)
+    assert remedy in str(caught.value)
+    assert "grayscale" not in str(caught.value)
+
+
 def test_the_number_of_inputs_is_checked():
     assert "takes 1 inputs, got 2" in complaint(made_for(3), (1, 3), (1, 3))

@@ -202,7 +202,7 @@ def test_what_is_left_out_is_said(folder, shard, capsys):
     err = capsys.readouterr().err
     assert "2 samples of the training set could not be read and were left out" in err
     for name in ("a/0.v1.jpg", "b/5.v1.png"):
-        assert f"left out {name}: train/{name}: cannot read this image" in err
+        assert f"left out: train/{name}: cannot read this image" in err
 
 
 def test_a_damaged_array_is_left_out_even_if_it_is_the_first(folder, shard):
@@ -216,7 +216,7 @@ def test_a_damaged_array_is_left_out_even_if_it_is_the_first(folder, shard):
 def test_a_set_of_nothing_but_damage_is_told(folder, shard):
     for path in (folder / "test").rglob("*.*"):
         path.write_bytes(b"")
-    assert "no sample of the test set can be read; left out a/0.v1.jpg" in shard(
+    assert "no sample of the test set can be read; left out: test/a/0.v1.jpg" in shard(
         _labels(on_bad_sample="skip"), "--set", "test", code=3
     )
 

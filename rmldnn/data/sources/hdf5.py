@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path as File
@@ -13,7 +13,7 @@ import h5py
 from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.arrays import OPEN, Arrays, Checked, Stored, Window, listed, size_of
+from rmldnn.data.arrays import OPEN, Arrays, Checked, Stored, Window, listed
 from rmldnn.data.discovery import denied, discover
 from rmldnn.data.pairing import pair
 from rmldnn.data.rows import opened
@@ -70,7 +70,7 @@ class Hdf5(Arrays):
 
     Args:
         side: What was opened.
-        folder: The folder as configured.
+        start: The folder as configured, with `/` at its end.
         members: For every sample its file below the folder, and the dataset in it.
         names: Names of the samples.
         faults: What is wrong with files that cannot be opened.
@@ -82,13 +82,13 @@ class Hdf5(Arrays):
     def __init__(
         self,
         side: Side,
-        folder: str,
+        start: str,
         members: Sequence[tuple[str, str]],
         names: Sequence[str],
         faults: Mapping[str, str],
         channel_axis: Literal["auto", "first", "last", "none"],
     ) -> None:
-        self.folder = folder
+        self.start = start
         self.members = members
         self.faults = faults
         super().__init__(side, names, channel_axis)
@@ -111,12 +111,16 @@ class Hdf5(Arrays):
         """The path of the file, and that of the dataset in it."""
         return f"{self._path(index)}/{self.members[index][1]}"
 
-    def encoded_bytes(self, limit: int) -> int:
-        """Bytes of the files."""
-        return size_of((f"{self.folder.rstrip('/')}/{file}" for file in dict(self.members)), limit)
+    def files(self) -> Iterable[str]:
+        """Paths of all files."""
+        return (self.start + file for file in dict(self.members))
+
+    def facts(self) -> Any:
+        """The datasets, and where their channels are."""
+        return self.members, self.channels
 
     def _path(self, index: int) -> str:
-        return f"{self.folder.rstrip('/')}/{self.members[index][0]}"
+        return self.start + self.members[index][0]
 
 
 @component("hdf5")
@@ -156,17 +160,17 @@ def hdf5(
 
 
 def _open(side: Side, dataset: str | None, channel_axis: Literal["auto", "first", "last", "none"]) -> Hdf5:
-    folder, files = discover(side, _SUFFIXES, "HDF5 data")
+    start, files = discover(side, _SUFFIXES, "HDF5 data")
     faults: Mapping[str, str] = {}
     if dataset is not None:
         members = {file: (file, dataset.strip("/")) for file in files}
     else:
-        found, faults = listed(files, lambda file: _names(f"{folder.rstrip('/')}/{file}"), skip_bad=side.skip_bad)
+        found, faults = listed(files, lambda file: _names(start + file), skip_bad=side.skip_bad)
         members = {name if len(files) == 1 else f"{file}/{name}": (file, name) for file, name in found}
     names = sorted(members)
     if side.inputs is not None:
         names = pair(side.inputs.names, names, side.key)
-    return Hdf5(side, folder, [members[name] for name in names], names, faults, channel_axis)
+    return Hdf5(side, start, [members[name] for name in names], names, faults, channel_axis)
 
 
 def _file(path: str, cache: int = 0) -> h5py.File:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -12,51 +11,37 @@ from numpy.typing import NDArray
 from rmldnn.component import component
 from rmldnn.data.decode import MAX_PIXELS, SUFFIXES, Bands, decode
 from rmldnn.data.discovery import discover
+from rmldnn.data.files import Files
+from rmldnn.data.holding import hold
 from rmldnn.data.memory import assembled
 from rmldnn.data.pairing import pair
-from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
+from rmldnn.data.source import Indices, Meaning, Samples, Side
 from rmldnn.errors import ConfigError, DataError, Problem
 from rmldnn.types import Count
 
 _log = logging.getLogger("rmldnn")
 
 
-class Pictures(Source):
+class Pictures(Files):
     """Image files of one folder; whoever inherits says how one is decoded.
 
     Args:
-        folder: The folder as configured.
+        start: The folder as configured, with `/` at its end.
         names: Paths below it, with `/`.
     """
 
     noun = "images"
 
-    def __init__(self, folder: str, names: Sequence[str]) -> None:
+    def __init__(self, start: str, names: Sequence[str]) -> None:
+        self.start = start
         self.names = names
-        self._start = f"{folder.rstrip('/')}/"
-
-    def locate(self, index: int) -> str:
-        """The path of an image."""
-        return self._start + self.names[index]
-
-    def encoded_bytes(self, limit: int) -> int:
-        """Bytes of the files, counted until there are more than `limit`."""
-        total = 0
-        for index in range(len(self.names)):
-            if total > limit:
-                break
-            try:
-                total += os.stat(self.locate(index)).st_size  # noqa: PTH116 - called for every file
-            except OSError:
-                continue  # told when it is read
-        return total
 
 
 class Images(Pictures):
     """Pictures of colours or grey values; see `Source`.
 
     Args:
-        folder: The folder as configured.
+        start: The folder as configured, with `/` at its end.
         names: Paths below it, with `/`.
         grayscale: One channel instead of three.
         rgb: Red first instead of blue first.
@@ -69,7 +54,7 @@ class Images(Pictures):
 
     def __init__(
         self,
-        folder: str,
+        start: str,
         names: Sequence[str],
         *,
         grayscale: bool,
@@ -77,18 +62,24 @@ class Images(Pictures):
         bands: Bands = "auto",
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        super().__init__(folder, names)
+        super().__init__(start, names)
         self.grayscale = grayscale
         self.rgb = rgb
         self.bands = bands
         self.max_pixels = max_pixels
 
+    def facts(self) -> Any:
+        """How pictures are decoded."""
+        return self.grayscale, self.rgb, self.bands
+
     def take(self, indices: Indices) -> Samples:
         """Decodes the images at `indices`, each (H, W, C), or (D, H, W, C) for a file of several pages."""
 
         def read(place: int, into: NDArray[Any] | None) -> NDArray[Any]:
+            index = int(indices[place])
+            hold(index)
             return decode(
-                self.locate(int(indices[place])),
+                self.locate(index),
                 grayscale=self.grayscale,
                 rgb=self.rgb,
                 bands=self.bands,
@@ -144,7 +135,7 @@ def images(
     if side.path is None:
         return None
     _log.info(f"Discovering {side.words} {side.role} images...")
-    folder, names = discover(side, SUFFIXES, "images")
+    start, names = discover(side, SUFFIXES, "images")
     if side.inputs is not None:
         names = pair(side.inputs.names, names, side.key)
-    return Images(folder, names, grayscale=grayscale, rgb=color_order == "rgb", bands=bands, max_pixels=max_pixels)
+    return Images(start, names, grayscale=grayscale, rgb=color_order == "rgb", bands=bands, max_pixels=max_pixels)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component
+from rmldnn.data.files import fingerprint
 from rmldnn.data.source import Indices, Meaning, Side, Source
 from rmldnn.errors import ConfigError, DataError, Problem
 
@@ -49,6 +50,10 @@ class Labels(Source):
         """Nothing is read."""
         return 0
 
+    def fingerprint(self) -> str:
+        """Of the class of every input."""
+        return fingerprint(self.kind, self.classes, self.indices.tolist())
+
 
 @component("labels")
 def labels(side: Side, *, training_tag: str | None = None, test_tag: str | None = None) -> Labels:
@@ -74,11 +79,7 @@ def labels(side: Side, *, training_tag: str | None = None, test_tag: str | None 
     _log.info(f"Discovering {side.words} labels...")
     tag = training_tag if side.which == "train" else test_tag
     known = side.training.classes if isinstance(side.training, Labels) else None
-    count = len(side.inputs.names)
-    if tag is None:
-        names = [_folder(side.inputs, index, side, alone=known is None) for index in range(count)]
-    else:
-        names = [_below_tag(_file(side.inputs, index)[0], tag, side) for index in range(count)]
+    names = _class_names(side.inputs, side, tag, alone=known is None)
     found = sorted(set(names))
     if known is not None:
         for name in found:
@@ -90,6 +91,23 @@ def labels(side: Side, *, training_tag: str | None = None, test_tag: str | None 
                 )
     _log.info(f"Number of class labels: {len(found)}")
     return Labels(side.inputs, names, known or {name: index for index, name in enumerate(found)})
+
+
+def _class_names(inputs: Source, side: Side, tag: str | None, *, alone: bool) -> list[str]:
+    """The class of every input; each folder is looked at once, as there may be millions of inputs."""
+    known: dict[str, str] = {}
+    names = []
+    for index in range(len(inputs.names)):
+        folder = inputs.locate(index).rpartition("/")[0]
+        name = known.get(folder)
+        if name is None:
+            name = known[folder] = (
+                _folder(inputs, index, side, alone=alone)
+                if tag is None
+                else _below_tag(_file(inputs, index)[0], tag, side)
+            )
+        names.append(name)
+    return names
 
 
 def _folder(inputs: Source, index: int, side: Side, *, alone: bool) -> str:

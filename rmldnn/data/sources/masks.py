@@ -26,6 +26,7 @@ from rmldnn.data.decode import (
     unreadable,
 )
 from rmldnn.data.discovery import discover
+from rmldnn.data.holding import hold
 from rmldnn.data.pairing import pair
 from rmldnn.data.source import Indices, Meaning, Side
 from rmldnn.data.sources.images import Pictures
@@ -43,7 +44,7 @@ class Masks(Pictures):
     """Pictures of class indices; see `Source`.
 
     Args:
-        folder: The folder as configured.
+        start: The folder as configured, with `/` at its end.
         names: Paths below it, with `/`.
         values: The value of each class in the files, where that is not its index.
         max_pixels: Larger pictures are refused.
@@ -54,9 +55,9 @@ class Masks(Pictures):
     meaning: Meaning = "classes"
 
     def __init__(
-        self, folder: str, names: Sequence[str], values: Sequence[int] | None, max_pixels: int = MAX_PIXELS
+        self, start: str, names: Sequence[str], values: Sequence[int] | None, max_pixels: int = MAX_PIXELS
     ) -> None:
-        super().__init__(folder, names)
+        super().__init__(start, names)
         self.max_pixels = max_pixels
         self._known = None if values is None else np.isin(np.arange(_MOST), values)
         self._classes = np.zeros(_MOST, np.uint8 if values is None or len(values) <= 256 else np.uint16)
@@ -64,11 +65,17 @@ class Masks(Pictures):
         for index, value in enumerate(values or ()):
             self._classes[value] = index
 
+    def facts(self) -> Any:
+        """What values mean."""
+        return self._values
+
     def take(self, indices: Indices) -> list[NDArray[Any]]:
         """Class indices (H, W, 1), or (D, H, W, 1) for a file of several pages; uint8 or uint16."""
-        return [self._mapped(self.locate(index)) for index in indices.tolist()]
+        return [self._mapped(index) for index in indices.tolist()]
 
-    def _mapped(self, path: str) -> NDArray[Any]:
+    def _mapped(self, index: int) -> NDArray[Any]:
+        hold(index)
+        path = self.locate(index)
         stored = decode_indices(path, self.max_pixels)
         if self._known is None:
             return stored
@@ -114,7 +121,7 @@ def masks(side: Side, *, values: list[Index] | None = None, max_pixels: Count = 
     if side.path is None:
         return None
     _log.info(f"Discovering {side.words} {side.role} masks...")
-    folder, found = discover(side, SUFFIXES, "masks")
+    start, found = discover(side, SUFFIXES, "masks")
     names = [name for name in found if os.path.splitext(name)[1].lower() not in JPEG_SUFFIXES]  # noqa: PTH122
     if not names:
         raise DataError(
@@ -128,7 +135,7 @@ def masks(side: Side, *, values: list[Index] | None = None, max_pixels: Count = 
             passed = sorted({*found} - {*names})
             more = f"; JPEG files, which do not keep values exactly, are passed over: `{passed[0]}`" if passed else ""
             raise DataError(f"{error}{more}{f' and {len(passed) - 1} more' if len(passed) > 1 else ''}") from None
-    return Masks(folder, names, values, max_pixels)
+    return Masks(start, names, values, max_pixels)
 
 
 def decode_indices(path: str, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:

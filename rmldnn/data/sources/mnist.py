@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component
+from rmldnn.data.files import fingerprint
 from rmldnn.data.source import Indices, Meaning, Side, Source
 from rmldnn.errors import ConfigError, DataError, Problem
 
@@ -60,6 +61,10 @@ class Idx(Source):
     def encoded_bytes(self, limit: int) -> int:  # noqa: ARG002
         """Nothing is decoded: samples are in memory, or in a file that the system keeps there."""
         return 0
+
+    def fingerprint(self) -> str:
+        """Of the file."""
+        return fingerprint(self.kind, self.classes, files=[self.path])
 
 
 @component("mnist")

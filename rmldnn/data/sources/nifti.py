@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path as File
 from typing import Any, Literal
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.arrays import Arrays, ChannelAxis, Checked, Stored, meaning_of, size_of
+from rmldnn.data.arrays import Arrays, ChannelAxis, Checked, Stored, meaning_of
 from rmldnn.data.discovery import denied, discover
 from rmldnn.data.pairing import pair
 from rmldnn.data.source import Meaning, Side
@@ -23,6 +23,8 @@ from rmldnn.errors import ConfigError, DataError, Problem
 _log = logging.getLogger("rmldnn")
 
 _ENDS = (".nii", ".nii.gz", ".hdr")
+_IMAGES = (".img", ".IMG", ".img.gz")
+"""What the other file of a pair may end in."""
 _SPACE = 3
 """Axes of a volume; one more is that of the channels."""
 _UNPACKED = 2
@@ -36,7 +38,7 @@ class Nifti(Arrays):
 
     Args:
         side: What was opened.
-        folder: The folder as configured.
+        start: The folder as configured, with `/` at its end.
         names: Paths below it, with `/`.
         channel_axis: Where channels are.
     """
@@ -44,9 +46,9 @@ class Nifti(Arrays):
     kind = "nifti"
 
     def __init__(
-        self, side: Side, folder: str, names: Sequence[str], channel_axis: Literal["auto", "first", "last", "none"]
+        self, side: Side, start: str, names: Sequence[str], channel_axis: Literal["auto", "first", "last", "none"]
     ) -> None:
-        self.folder = folder
+        self.start = start
         self._classes = False
         self._unpack = lru_cache(maxsize=_UNPACKED)(_numbers)
         super().__init__(side, names, channel_axis)
@@ -71,14 +73,13 @@ class Nifti(Arrays):
         """Behind three axes in space."""
         return "last" if len(stored.shape) > _SPACE else "none"
 
-    def locate(self, index: int) -> str:
-        """The path of a volume."""
-        return f"{self.folder.rstrip('/')}/{self.names[index]}"
-
-    def encoded_bytes(self, limit: int) -> int:
-        """Bytes of the files."""
-        paths = (self.locate(index) for index in range(len(self.names)))
-        return size_of((path[:-4] + ".img" if path.endswith(".hdr") else path for path in paths), limit)
+    def files(self) -> Iterator[str]:
+        """Paths of all files, both of a pair."""
+        for index in range(len(self.names)):
+            path = self.locate(index)
+            yield path
+            if path.lower().endswith(".hdr"):
+                yield from (f"{path[:-4]}{end}" for end in _IMAGES if File(f"{path[:-4]}{end}").exists())
 
     def _holds_classes(self, index: int) -> bool:
         """Whether floats are whole numbers, and few: programs for medical images write masks so."""
@@ -115,13 +116,13 @@ def nifti(side: Side, *, channel_axis: Literal["auto", "first", "last", "none"] 
             Problem("data.type", "`nifti` needs the package `nibabel`; install it by: pip install 'rmldnn[medical]'")
         )
     _log.info(f"Discovering {side.words} {side.role} NIfTI samples...")
-    folder, found = discover(side, {".nii", ".gz", ".hdr"}, "NIfTI volumes")
+    start, found = discover(side, {".nii", ".gz", ".hdr"}, "NIfTI volumes")
     names = [name for name in found if name.lower().endswith(_ENDS)]
     if not names:
         raise DataError(f"data.{side.key}: no NIfTI volumes in `{side.path}`; their names end in {', '.join(_ENDS)}")
     if side.inputs is not None:
         names = pair(side.inputs.names, names, side.key)
-    return Nifti(side, folder, names, channel_axis)
+    return Nifti(side, start, names, channel_axis)
 
 
 class _Volume:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path as File
 from typing import IO, Any, Literal
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component
-from rmldnn.data.arrays import Arrays, Checked, Stored, listed, real, size_of
+from rmldnn.data.arrays import Arrays, Checked, Stored, listed, real
 from rmldnn.data.discovery import denied, discover
 from rmldnn.data.pairing import pair
 from rmldnn.data.rows import opened
@@ -35,7 +35,7 @@ class Numpy(Arrays):
 
     Args:
         side: What was opened.
-        folder: The folder as configured.
+        start: The folder as configured, with `/` at its end.
         members: For every sample its file below the folder, and its name in the archive; empty for `.npy`.
         faults: What is wrong with files that cannot be opened.
         channel_axis: Where channels are.
@@ -46,12 +46,12 @@ class Numpy(Arrays):
     def __init__(
         self,
         side: Side,
-        folder: str,
+        start: str,
         members: Sequence[tuple[str, str]],
         faults: Mapping[str, str],
         channel_axis: Literal["auto", "first", "last", "none"],
     ) -> None:
-        self.folder = folder
+        self.start = start
         self.members = members
         self.faults = faults
         self._unpack = lru_cache(maxsize=_UNPACKED)(_unpacked)
@@ -62,7 +62,7 @@ class Numpy(Arrays):
         file, member = self.members[index]
         if file in self.faults:
             raise DataError(self.faults[file])
-        path, place = f"{self.folder.rstrip('/')}/{file}", self.locate(index)
+        path, place = self.start + file, self.locate(index)
         try:
             if not member:
                 with File(path).open("rb") as stream:
@@ -84,14 +84,9 @@ class Numpy(Arrays):
         """The numbers of a compressed array; those used last are kept."""
         return self._unpack(path, member, place)
 
-    def locate(self, index: int) -> str:
-        """The path of the file, and the name in the archive."""
-        return f"{self.folder.rstrip('/')}/{self.names[index]}"
-
-    def encoded_bytes(self, limit: int) -> int:
-        """Bytes of the files."""
-        files = dict.fromkeys(file for file, _ in self.members)
-        return size_of((f"{self.folder.rstrip('/')}/{file}" for file in files), limit)
+    def files(self) -> Iterable[str]:
+        """Paths of all files; the name of a sample has also its name in the archive."""
+        return (self.start + file for file in dict(self.members))
 
 
 @component("numpy")
@@ -127,12 +122,12 @@ def numpy(
 
 
 def _open(side: Side, channel_axis: Literal["auto", "first", "last", "none"]) -> Numpy:
-    folder, files = discover(side, {_ARRAY, _ARCHIVE}, "NumPy arrays")
-    members, faults = listed(files, lambda file: _members(f"{folder.rstrip('/')}/{file}"), skip_bad=side.skip_bad)
+    start, files = discover(side, {_ARRAY, _ARCHIVE}, "NumPy arrays")
+    members, faults = listed(files, lambda file: _members(start + file), skip_bad=side.skip_bad)
     if side.inputs is not None:
         by_name = {_name(member): member for member in members}
         members = [by_name[name] for name in pair(side.inputs.names, sorted(by_name), side.key)]
-    return Numpy(side, folder, members, faults, channel_axis)
+    return Numpy(side, start, members, faults, channel_axis)
 
 
 def _name(member: tuple[str, str]) -> str:

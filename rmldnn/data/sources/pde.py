@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.component import component, show
+from rmldnn.data.files import fingerprint
 from rmldnn.data.source import Indices, Meaning, Side, Source
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.types import Count, Index
@@ -48,6 +49,10 @@ class Waves(Source):
     def encoded_bytes(self, limit: int) -> int:  # noqa: ARG002
         """Nothing is read."""
         return 0
+
+    def fingerprint(self) -> str:
+        """Of points and frequencies."""
+        return fingerprint(self.kind, len(self._place), self.frequencies.tolist())
 
 
 @component("pde")

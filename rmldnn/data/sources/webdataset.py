@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from rmldnn.component import component
 from rmldnn.data.arrays import ChannelAxis, channels_last, together
 from rmldnn.data.decode import SUFFIXES, decode
+from rmldnn.data.files import fingerprint
+from rmldnn.data.holding import hold
 from rmldnn.data.memory import assembled
 from rmldnn.data.shards import decoding
 from rmldnn.data.shards.index import CLASS, MEMBERS_LISTED, Described
@@ -74,7 +76,7 @@ class Shards(Source):
         axis = described.keys.get("channel_axis", "last")
         self._automatic = axis == "auto"
         self._axis: ChannelAxis = "first" if axis == "auto" else axis
-        self._masks = Masks(decoding.FILES, _DESCRIPTORS, described.keys.get("values"), max_pixels)
+        self._masks = Masks(f"{decoding.FILES}/", _DESCRIPTORS, described.keys.get("values"), max_pixels)
         self._labels: NDArray[np.int64] | None = None
         if described.kind == "labels":
             self._labels, self.classes = _labels(self, side)
@@ -100,6 +102,7 @@ class Shards(Source):
 
         def read(place: int, into: NDArray[Any] | None) -> NDArray[Any]:
             index, shard, which, offset, size = found[place]
+            hold(index)
             return self._decode(self._reader.read(shard, offset, size), which, index, into)
 
         return assembled(list(found), read)
@@ -114,6 +117,14 @@ class Shards(Source):
     def encoded_bytes(self, limit: int) -> int:  # noqa: ARG002
         """Bytes of the members."""
         return 0 if self._labels is not None else int(self._sizes.sum())
+
+    def fingerprint(self) -> str:
+        """Of the shards and what is taken from them; of those on servers, what their indexes say."""
+        states = [
+            (shard.name, shard.index.tar_bytes, shard.index.sha256, shard.index.tar_mtime_ns) for shard in self.shards
+        ]
+        local = (shard.path for shard in self.shards if not shard.remote)
+        return fingerprint(self.kind, self.meaning, self.described, self.classes, self._axis, states, files=local)
 
     def _place(self, index: int) -> tuple[int, int]:
         shard = int(np.searchsorted(self._ends, index, side="right"))

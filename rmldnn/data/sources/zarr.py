@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path as File
 from typing import Any, Literal
 
@@ -87,6 +87,13 @@ class Zarr(Arrays):
     def locate(self, index: int) -> str:
         """The folder of the array."""
         return self.folders[index]
+
+    def files(self) -> Iterator[str]:
+        """Paths of all files: chunks, and what describes them."""
+        for folder in self.folders:
+            for where, folders, names in os.walk(folder):
+                folders.sort()
+                yield from (os.path.join(where, name) for name in sorted(names))  # noqa: PTH118 - there are many
 
     def encoded_bytes(self, limit: int) -> int:
         """Bytes of the numbers, unpacked."""

@@ -24,6 +24,7 @@ class CenterCrop(Geometric):
     size: tuple[int, ...]
 
     name: ClassVar[str] = "center_crop"
+    whole_pixels: ClassVar[bool] = True
 
     def motion(self, extent: Extent) -> Window | None:
         """A window in the middle; one pixel nearer to the start where it cannot be in the very middle."""
@@ -61,6 +62,7 @@ class RandomCrop(RandomGeometric):
     size: tuple[int, ...]
 
     name: ClassVar[str] = "random_crop"
+    whole_pixels: ClassVar[bool] = True
 
     def motion(self, extent: Extent, generator: np.random.Generator) -> Window | None:
         """A window, every position as probable as any other."""
@@ -102,6 +104,7 @@ class JitterCrop(RandomGeometric):
     amount: float
 
     name: ClassVar[str] = "jitter_crop"
+    whole_pixels: ClassVar[bool] = True
 
     def motion(self, extent: Extent, generator: np.random.Generator) -> Window:
         """A window that keeps at least one pixel of every axis."""

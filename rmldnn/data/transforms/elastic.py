@@ -30,6 +30,7 @@ class RandomElastic(RandomGeometric):
     smoothness: float
 
     name: ClassVar[str] = "random_elastic"
+    whole_pixels: ClassVar[bool] = True
 
     def motion(self, extent: Extent, generator: np.random.Generator) -> Warp:
         """Control points are displaced independently of each other, uniformly."""

@@ -21,6 +21,8 @@ class Geometric(ABC):
     name: ClassVar[str]
     random: ClassVar[Literal[False]] = False
     training_only: ClassVar[bool] = False
+    whole_pixels: ClassVar[bool] = False
+    """Whether it counts in pixels: sides of other extents would not be moved alike."""
 
     @abstractmethod
     def motion(self, extent: Extent) -> Motion | None:
@@ -37,6 +39,8 @@ class RandomGeometric(ABC):
     name: ClassVar[str]
     random: ClassVar[Literal[True]] = True
     training_only: ClassVar[bool] = True
+    whole_pixels: ClassVar[bool] = False
+    """As of `Geometric`."""
 
     @abstractmethod
     def motion(self, extent: Extent, generator: np.random.Generator) -> Motion | None:

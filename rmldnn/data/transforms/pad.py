@@ -22,6 +22,7 @@ class PadTo(Geometric):
     size: tuple[int, ...]
 
     name: ClassVar[str] = "pad_to"
+    whole_pixels: ClassVar[bool] = True
 
     def motion(self, extent: Extent) -> Window | None:
         """A window around the sample, one pixel more at the end where it cannot be in the very middle."""

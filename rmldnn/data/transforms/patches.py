@@ -44,6 +44,7 @@ class RandomPatches(_Squares):
     """Cuts squares out of the input; the target shows nothing but them."""
 
     name: ClassVar[str] = "random_patches"
+    whole_pixels: ClassVar[bool] = True
     training_only: ClassVar[bool] = False
 
     def __call__(self, sample: Sample, part: Part, generator: np.random.Generator) -> Sample:

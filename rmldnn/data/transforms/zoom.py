@@ -24,6 +24,7 @@ class RandomZoom(RandomGeometric):
     amount: float
 
     name: ClassVar[str] = "random_zoom"
+    whole_pixels: ClassVar[bool] = True
 
     def motion(self, extent: Extent, generator: np.random.Generator) -> Chain | None:
         """The same part of all axes is cut off, in whole pixels."""

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rmldnn.data.source import Side
+from rmldnn.data.sources import labels as module
 from rmldnn.data.sources.images import images
 from rmldnn.data.sources.labels import labels
 from rmldnn.data.sources.numpy import numpy
@@ -100,3 +101,12 @@ def test_an_archive_outside_the_folders_of_the_classes_is_an_error(tmp_path):
     inputs = numpy(Side("train", "input", str(tmp_path)))
     with pytest.raises(DataError, match=r"all\.npz: has no class, as it lies directly in the folder"):
         labels(Side("train", "target", inputs=inputs))
+
+
+def test_each_folder_is_looked_at_once(tmp_path, write, monkeypatch):
+    for index in range(12):
+        write(tmp_path / str(index % 3) / f"{index}.png")
+    looked = []
+    monkeypatch.setattr(module, "_folder", lambda inputs, index, *_, **__: looked.append(index) or str(index))
+    labels(Side("train", "target", None, images(Side("train", "input", str(tmp_path)))))
+    assert looked == [0, 4, 8]

@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rmldnn.data import arrays
+from rmldnn.data.dataset import data
+from rmldnn.data.slicer import slicer
 from rmldnn.data.source import Side
 from rmldnn.data.sources.images import images
 from rmldnn.data.sources.numpy import numpy
@@ -240,3 +245,20 @@ def test_encoded_bytes_are_those_of_the_files(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.zeros(5), b=np.zeros(5))
     source = numpy(Side("train", "input", str(tmp_path)))
     assert source.encoded_bytes(10**9) == (tmp_path / "a.npz").stat().st_size
+
+
+@pytest.mark.parametrize("keys", [{"slicers": [slicer(sizes=[1, 64, 64])]}, {"samples": "rows"}], ids=str)
+def test_a_large_array_that_is_read_in_parts_does_not_stay_in_memory(tmp_path, monkeypatch, keys):
+    monkeypatch.setattr(arrays, "_MAPPED", 2**24)
+    monkeypatch.setattr(arrays, "_SEEN", 2**22)
+    np.save(tmp_path / "a.npy", np.ones((64, 512, 512), np.float32))  # 64 MiB
+
+    def resident():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+    made = keys.pop("slicers", [])
+    opened = data(lambda side: numpy(side, **keys), None, (), (), (), made, test_input_path=str(tmp_path / "a.npy"))
+    before = resident()
+    seen = [resident() for batch in opened.loader("test").epoch(1) if batch.inputs.min() == 1]
+    assert max(seen) - before < 32 * 1024
