@@ -31,6 +31,7 @@ from rmldnn.output.places import saving, writing
 
 RUNS = Path("runs")
 CONFIG, RECORD, STATES = "config.json", "run.json", "state"
+HISTORY = "history.csv", "history.jsonl"
 _ROOT = "neural_network"
 _FORMAT = "rmldnn-run-1"
 _LARGEST = 64 * 2**20
@@ -129,9 +130,23 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Notes how the run ended; what went wrong before is what matters."""
+        """Notes how the run ended; what went wrong before is what matters. Nothing stays of a run without any step."""
         with suppress(RmldnnError):
             self.finish("complete" if kind is None else (str(error).splitlines() or [kind.__name__])[0])
+        if kind is not None and not self._has_begun():
+            for path in (CONFIG, RECORD, HISTORY[0], HISTORY[1], *self.folder.glob("layers.*")):
+                (self.folder / path).unlink(missing_ok=True)
+            with suppress(OSError):  # what is not of this run stays
+                for empty in (self.folder / STATES, self.folder, RUNS):
+                    empty.rmdir()
+
+    def _has_begun(self) -> bool:
+        history = self.folder / HISTORY[1]
+        return (
+            len(self.sessions) > 1
+            or any((self.folder / STATES).glob("*"))
+            or (history.exists() and history.stat().st_size > 0)
+        )
 
     def write(self) -> None:
         """Writes `run.json`."""
