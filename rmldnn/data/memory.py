@@ -12,7 +12,7 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
 
@@ -142,11 +142,12 @@ class Pool:
     def clear(self) -> None:
         """Gives memory of blocks that are free back to the system, but for some that will be of use soon."""
         kept = 0
-        for block in list(self._free):
-            kept += block.size
-            if kept > _KEPT:
-                kept -= block.size
-                block.clear()
+        with suppress(OSError):  # when all is torn down at once, files may be closed before their last user
+            for block in list(self._free):
+                kept += block.size
+                if kept > _KEPT:
+                    kept -= block.size
+                    block.clear()
 
 
 class Lent:

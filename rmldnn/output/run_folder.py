@@ -134,8 +134,9 @@ class Record:
         with suppress(RmldnnError):
             self.finish("complete" if kind is None else (str(error).splitlines() or [kind.__name__])[0])
         if kind is not None and not self._has_begun():
-            for path in (CONFIG, RECORD, HISTORY[0], HISTORY[1], *self.folder.glob("layers.*")):
-                (self.folder / path).unlink(missing_ok=True)
+            own = [self.folder / name for name in (CONFIG, RECORD, *HISTORY)]
+            for path in (*own, *self.folder.glob("layers.*")):
+                path.unlink(missing_ok=True)
             with suppress(OSError):  # what is not of this run stays
                 for empty in (self.folder / STATES, self.folder, RUNS):
                     empty.rmdir()

@@ -34,7 +34,7 @@ def test_a_correct_configuration_has_no_problem(classifier):
         ("data.input_type", 3, "data.input_type: must be a name, got 3"),
         ("data.input_type", "labels", "data.input_type: `labels` can only be a target; set `target_type`"),
         ("data.grayscale", "yes", 'data.grayscale: must be true or false, got "yes"'),
-        ("data.batch_size", "16", 'data.batch_size: must be a positive integer, got "16"'),
+        ("data.batch_size", "16", 'data.batch_size: must be a positive integer or `auto`, got "16"'),
         ("data.transforms", {"resize": 1}, "data.transforms: must be a list such as"),
         (
             "data.transforms",

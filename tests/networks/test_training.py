@@ -40,10 +40,10 @@ def test_losses_are_those_of_keras(case):
     losses = []
     with LocalEngine() as engine:
         ready = engine.prepare(engine.place(module), optimizer)
-        ready.train()
+        engine.evaluating(False)
         for step in range(keras_training.STEPS):
             inputs, targets = map(channels_first, keras_training.batch(case, step, shapes))
-            loss, _ = task.forward(ready, Batch([], inputs, targets, 0, len(inputs)), engine.total)
+            batch = Batch([], inputs, targets, 0, len(inputs))
+            loss, _ = engine.learn(lambda batch: task.forward(ready, batch, engine.total)[0], [batch])
             losses.append(loss.item())
-            engine.learn(loss)
     assert losses == pytest.approx(LOSSES[case], rel=1e-3)
