@@ -23,6 +23,7 @@ from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transforms.geometric import in_words
+from rmldnn.engine import states
 from rmldnn.engine.batch_size import automatic_batch_size
 from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.interface import Engine, open_engine
@@ -190,11 +191,17 @@ def run(
     if trained:
         if test is not None and predictions.assembles and engine.rank == 0:
             outputs.append(assembling.at_the_end(predictions, model, test))
+        scores = ["train_loss"]
+        if test is not None and test.dataset.targets is not None:
+            measures = metrics.measures if metrics is not None else []
+            scores += [
+                "test_loss",
+                *(["test_accuracy"] if task.metric else []),
+                *(f"test_{one.name}" for one in measures),
+            ]
         name = run_name(file)
         folder = Folder(engine.told(_folder(engine, run_folder, name, checkpoints)))
         if engine.rank == 0:
-            outputs.append(History(folder, train=True, test=test is not None))
-            outputs += [instantiate(node)(folder.name, str(folder), config) for node in nodes["trackers"]]
             record = run_record(
                 folder,
                 name=name,
@@ -207,9 +214,11 @@ def run(
                 lenient=lenient,
                 resumed=checkpoints.resume is not None,
             )
-        course = Course(num_epochs, seed, checkpoints, instantiate(nodes["stopping"]), folder, leave)
+            outputs.append(History(folder, train=True, test=test is not None))
+            outputs += [instantiate(node)(folder.name, str(folder), config) for node in nodes["trackers"]]
+        course = Course(num_epochs, seed, checkpoints, instantiate(nodes["stopping"]), folder, leave, compute.precision)
         loop = partial(fit, engine, task, learns, loaders["train"], test, want_predictions=wanted, metrics=metrics)
-        steps, outputs = training.training(engine, model, learns, course, outputs, loop)
+        steps, outputs = training.training(engine, model, learns, course, outputs, loop, scores)
     elif predictions.assembles:
         steps, assemblies = assembling.steps(engine, task, model, loaders["test"], predictions, compute)
         outputs += assemblies
@@ -223,7 +232,12 @@ def run(
 
 def _folder(engine: Engine, path: str | None, name: str, checkpoints: Checkpoints) -> str:
     """The run folder, which the first process makes."""
-    return str(open_folder(path, name, resume=checkpoints.resume == "auto")) if engine.rank == 0 else ""
+    if engine.rank:
+        return ""
+    resume = checkpoints.resume
+    if path is None and resume not in (None, "auto"):
+        path = str(states.load(Folder(resume)).folder.parent.parent)  # a state goes on where it was saved
+    return str(open_folder(path, name, resume=resume == "auto"))
 
 
 def _telling_what_was_skipped(steps: Iterator[Step], loaders: Mapping[str, Loader], engine: Engine) -> Iterator[Step]:

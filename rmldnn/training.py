@@ -20,8 +20,9 @@ from rmldnn.engine.leaving import Leave
 from rmldnn.engine.loop import Learner, Schedule
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.resuming import Resumable, Stateful, find
+from rmldnn.engine.scores import require_score
 from rmldnn.engine.stopping import EarlyStopping
-from rmldnn.errors import NetworkError, Problem
+from rmldnn.errors import ConfigError, NetworkError, Problem
 from rmldnn.losses.combined import Combined
 from rmldnn.networks.network import Network
 from rmldnn.optimizers.groups import parameter_groups
@@ -44,6 +45,7 @@ class Course:
         stopping: Ends it early.
         folder: The run folder.
         leave: Whether the run is to leave.
+        precision: What layers compute with.
     """
 
     num_epochs: int
@@ -52,6 +54,7 @@ class Course:
     stopping: EarlyStopping | None
     folder: Path
     leave: Leave
+    precision: str
 
 
 def loss(nodes: Sequence[tuple[float, Mapping[str, Any]]], network: Network) -> Callable[..., Tensor] | None:
@@ -85,6 +88,12 @@ def learner(
     optimizer = instantiate(nodes["optimizer"])(
         parameter_groups(network, config["optimizer"].get("parameters") or [], config["optimizer"])
     )
+    if getattr(optimizer, "needs_closure", False):
+        for key, used in (("gradient_clip", compute.gradient_clip), ("precision", compute.precision == "fp16")):
+            if used:
+                raise ConfigError(
+                    Problem(key, "has no meaning for an optimizer that looks for its steps by itself; remove it")
+                )
     makers = [instantiate(node) for node in nodes["schedules"]]
     schedule: Schedule | None = None
     if makers:
@@ -99,6 +108,7 @@ def training(
     course: Course,
     outputs: Sequence[Consumer],
     steps: partial[Iterator[Step]],
+    scores: Sequence[str],
 ) -> tuple[Iterator[Step], list[Consumer]]:
     """The steps of a training, and who watches over them: to be told before and behind all other consumers.
 
@@ -109,12 +119,18 @@ def training(
         course: What the training does besides.
         outputs: Consumers of this process; those with a state go on with the training.
         steps: The loop, yet to be told where to begin and when to end.
+        scores: Names of the numbers that the training will have.
 
     Raises:
-        ConfigError: There is no state to go on from, or no room for states.
+        ConfigError: There is no room for states, or a number is asked for that the training will not have.
         CheckpointError: The state is that of another training.
     """
-    progress, guard = Progress(course.seed, engine.rank), Guard(eager=engine.device.type == "cpu")
+    if course.stopping is not None:
+        require_score(course.stopping.monitor, "early_stopping.monitor", scores)
+    if "best" in course.checkpoints.keep:
+        require_score(course.checkpoints.keep["best"], "checkpoints.keep.best", scores)
+    progress = Progress(course.seed, engine.rank)
+    guard = Guard(eager=engine.device.type == "cpu", norms=course.precision != "fp16")
     states = course.folder / "state"
     if engine.rank == 0:
         states.mkdir(parents=True, exist_ok=True)

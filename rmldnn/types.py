@@ -41,6 +41,8 @@ class Keep(TypedDict, total=False):
     best: str
 
 
+Keep.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined] # which pydantic looks for
+
 _WORDS = {
     bool: "true or false",
     int: "an integer",

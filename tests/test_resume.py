@@ -130,10 +130,53 @@ def test_a_complete_training_is_not_trained_further_unless_told(train, pictures,
     assert [line.split()[1] for line in (pictures / "out_test.txt").read_text().splitlines()] == ["1", "2", "3", "4"]
 
 
-def test_nothing_to_go_on_from_is_told(train):
-    result = train("--resume", "run_folder=nowhere")
+@pytest.mark.parametrize("options", [["--resume"], ["--resume", "run_folder=run"], ["++checkpoints.resume=auto"]])
+def test_a_run_that_has_no_state_yet_starts_anew(train, pictures, options):
+    result = train(*options)
+    assert result.code == 0, result.err
+    assert "There is no state to go on from in" in result.out
+    assert len((pictures / "out_test.txt").read_text().splitlines()) == 2
+
+
+def test_a_state_by_name_goes_on_in_its_run_folder(train, pictures, rmldnn):
+    assert train().code == 0
+    result = rmldnn("config.json", "++checkpoints.resume=runs/config/state/epoch_3_sample_0", "num_epochs=3")
+    assert result.code == 0, result.err
+    assert [path.name for path in (pictures / "runs").iterdir()] == ["config"]
+    assert len((pictures / "runs" / "config" / "history.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_state_by_name_must_be_there(train):
+    result = train("++checkpoints.resume=nowhere")
     assert result.code == 2
-    assert "checkpoints.resume: there is no state to go on from" in result.err
+    assert "`nowhere` is no state to go on from" in result.err
+
+
+def test_two_runs_do_not_share_a_folder(long_run):
+    first = started("num_epochs=100000")
+    for text in first.stdout:
+        if "Train Epoch" in text:
+            break
+    second = started()
+    _, err = second.communicate(timeout=60)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert "run_folder: another run writes to `run`" in err
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("++early_stopping.monitor=test_los", "early_stopping.monitor: this run has no `test_los`"),
+        ("++checkpoints.keep={best: test_IoU}", "checkpoints.keep.best: this run has no `test_IoU`"),
+    ],
+)
+def test_a_number_that_the_run_will_not_have_is_told_before(train, override, key):
+    result = train(override)
+    assert result.code == 2
+    assert key in result.err
+    assert not result.starting("Train Epoch")
 
 
 def test_a_state_of_another_network_is_refused(train, config, rmldnn):

@@ -89,10 +89,9 @@ def disturbed(folder: Path, kills: int, dice: random.Random) -> tuple[int, int, 
     done = training = starts = 0
     usual = 0.0
     while True:
-        states = any((folder / "run" / "state").glob("epoch_*")) if (folder / "run" / "state").is_dir() else False
         before = len(re.findall(STEPS, (folder / "log.txt").read_text())) if starts else 0
         begin = time.monotonic()
-        process = start(folder, *(["--resume"] if states else []))
+        process = start(folder, *(["--resume"] if starts else []))
         starts += 1
         if not usual:  # the time to the first step tells where the instants are to lie
             while process.poll() is None and not re.search(STEPS, (folder / "log.txt").read_text()):

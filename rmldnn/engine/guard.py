@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from rmldnn.errors import TrainingError
-from rmldnn.steps import EpochEnd, Step, TrainEnd, TrainStep
+from rmldnn.steps import EpochEnd, EvalEnd, Step, TrainEnd, TrainStep
 
 _HOLD = 64
 """Updates whose losses are looked at together: a GPU is not waited for at every one."""
@@ -24,9 +24,11 @@ class Guard:
 
     Args:
         eager: Whether losses cost nothing to read, as they are on the CPU.
+        norms: Whether a gradient that is no number is a fault; scaled losses of `fp16` overflow now and then.
     """
 
-    def __init__(self, *, eager: bool) -> None:
+    def __init__(self, *, eager: bool, norms: bool = True) -> None:
+        self._norms = norms
         self._hold = 1 if eager else _HOLD
         self._held: list[TrainStep] = []
         self._first: float | None = None
@@ -45,6 +47,12 @@ class Guard:
                     self.check()
             case TrainEnd() | EpochEnd():
                 self.check()
+            case EvalEnd() if step.loss is not None and not math.isfinite(step.loss):
+                raise TrainingError(
+                    f"the test loss is {float(step.loss):g} after epoch {step.epoch}: the weights are ruined, or the "
+                    "test set holds values that are no numbers; a smaller `optimizer.learning_rate` or a "
+                    "`gradient_clip` keeps weights sound"
+                )
 
     def check(self) -> None:
         """Looks at the losses that were not looked at.
@@ -55,12 +63,14 @@ class Guard:
         held, self._held = self._held, []
         if not held:
             return
-        losses = torch.stack([step.loss for step in held]).tolist() if len(held) > 1 else [float(held[0].loss)]
-        for step, loss in zip(held, losses, strict=True):
-            if not math.isfinite(loss):
+        losses = torch.stack([step.loss for step in held]).tolist()
+        norms = torch.stack([step.grad_norm for step in held]).tolist() if self._norms else losses
+        for step, loss, norm in zip(held, losses, norms, strict=True):
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                what = f"loss is {loss:g}" if not math.isfinite(loss) else f"gradient's length is {norm:g}"
                 names = ", ".join(step.names[:_SHOWN]) + (" ..." if len(step.names) > _SHOWN else "")
                 raise TrainingError(
-                    f"the loss is {loss:g} in epoch {step.epoch}, batch {step.batch}, whose samples are {names}; if "
+                    f"the {what} in epoch {step.epoch}, batch {step.batch}, whose samples are {names}; if "
                     "these are sound (`rmldnn data` looks for values that are no numbers), a smaller "
                     "`optimizer.learning_rate`, a `gradient_clip` such as 1, or `precision` fp32 keeps it finite"
                 )

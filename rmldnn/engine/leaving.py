@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from rmldnn.errors import StoppedError
 from rmldnn.steps import Step
 
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class Leave:
@@ -23,7 +23,7 @@ class Leave:
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Leave:
-        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
     def __exit__(

@@ -174,7 +174,8 @@ def _train(
 ) -> Generator[Step, None, Tensor]:
     start = asked = perf_counter()
     epoch, scheduler, accumulate = progress.epoch, learner.scheduler, learner.accumulate
-    rate = float(learner.optimizer.param_groups[0]["lr"])
+    if progress.seen == 0:
+        progress.rate = float(learner.optimizer.param_groups[0]["lr"])
     num_batches = -(-len(loader) // accumulate)
     done = num_batches - -(-loader.remaining(progress.seen) // accumulate) if progress.seen else 0
     batches = loader.epoch(epoch, progress.seen)
@@ -198,7 +199,7 @@ def _train(
         )
         asked = perf_counter()
     mean = progress.mean.value()
-    yield TrainEnd(epoch, num_epochs, mean, perf_counter() - start, rate)
+    yield TrainEnd(epoch, num_epochs, mean, perf_counter() - start, progress.rate)
     return mean
 
 

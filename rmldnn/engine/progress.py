@@ -23,6 +23,7 @@ class Progress:
         epoch: The epoch that is running, from 1.
         seen: Training samples of it that were learned from.
         mean: Their mean loss so far.
+        rate: The learning rate that the epoch began with.
         over: Whether the training has ended before its last epoch, as it did not get better.
     """
 
@@ -31,6 +32,7 @@ class Progress:
     epoch: int = 1
     seen: int = 0
     mean: Mean = field(default_factory=lambda: Mean())
+    rate: float = 0.0
     over: bool = False
 
     def draw(self, device: torch.device) -> None:
@@ -54,11 +56,17 @@ class Progress:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"epoch": self.epoch, "seen": self.seen, "mean": self.mean.state_dict(), "over": self.over}
+        return {
+            "epoch": self.epoch,
+            "seen": self.seen,
+            "mean": self.mean.state_dict(),
+            "rate": self.rate,
+            "over": self.over,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
-        self.epoch, self.seen, self.over = state["epoch"], state["seen"], state["over"]
+        self.epoch, self.seen, self.rate, self.over = (state[key] for key in ("epoch", "seen", "rate", "over"))
         self.mean.load_state_dict(state["mean"])
 
 

@@ -17,7 +17,7 @@ from rmldnn.engine import states
 from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.guard import Guard
 from rmldnn.engine.interface import Engine
-from rmldnn.engine.leaving import Leave
+from rmldnn.engine.leaving import SIGNALS, Leave
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.states import State
 from rmldnn.errors import CheckpointError, ConfigError, Problem, StoppedError
@@ -135,8 +135,9 @@ class Resumable:
         """What all processes do if one of them is to leave, or finds the state old."""
         if self._engine.world == 1:
             return leave, old
-        told, leaving, late = self._engine.total(torch.tensor([leave, int(leave > 0), int(old)])).tolist()
-        return told // leaving if leaving else 0, late > 0
+        votes = self._engine.total(torch.tensor([*(leave == number for number in SIGNALS), old], dtype=torch.int64))
+        *told, late = votes.tolist()
+        return next((number for number, count in zip(SIGNALS, told, strict=True) if count), 0), late > 0
 
     def _save(self) -> Path:
         self._guard.check()
@@ -157,14 +158,14 @@ class Resumable:
 
 
 def find(checkpoints: Checkpoints, folder: Path) -> State | None:
-    """The state that a run is to go on from; None if it starts anew.
+    """The state that a run is to go on from; None if it starts anew, as it does if it was killed before the first one.
 
     Args:
         checkpoints: Whether and where from.
         folder: The states of the run folder.
 
     Raises:
-        ConfigError: There is none.
+        CheckpointError: The state that the user names is none.
     """
     if checkpoints.resume is None:
         return None
@@ -172,7 +173,7 @@ def find(checkpoints: Checkpoints, folder: Path) -> State | None:
         return states.load(Path(checkpoints.resume))
     state = states.newest(folder)
     if state is None:
-        raise ConfigError(Problem("checkpoints.resume", f"there is no state to go on from in `{folder}`"))
+        log.info(f"There is no state to go on from in `{folder}`; the training starts anew")
     return state
 
 

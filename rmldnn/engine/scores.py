@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -45,6 +45,23 @@ class Scores:
             names = ", ".join(f"`{given}`" for given, value in self._values.items() if value is not None)
             raise ConfigError(Problem(key, f"this run has no `{name}`; it has {names}"))
         return float(known[name.lower()])
+
+
+def require_score(name: str, key: str, known: Sequence[str]) -> None:
+    """Refuses the name of a number that a training will not have.
+
+    Args:
+        name: What the user wrote.
+        key: Where.
+        known: What there will be; of a metric, also the numbers of single classes.
+
+    Raises:
+        ConfigError: There will be no such number.
+    """
+    if name.partition("/")[0].lower() not in [given.lower() for given in known]:
+        raise ConfigError(
+            Problem(key, f"this run has no `{name}`; it has {', '.join(f'`{given}`' for given in known)}")
+        )
 
 
 def better(name: str, one: float, other: float, by: float = 0.0) -> bool:

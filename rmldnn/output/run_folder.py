@@ -12,11 +12,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +35,7 @@ from rmldnn.output.places import saving, writing
 RUNS = Path("runs")
 CONFIG, RECORD, STATES = "config.json", "run.json", "state"
 HISTORY = "history.csv", "history.jsonl"
+_LOCK = ".lock"
 _ROOT = "neural_network"
 _FORMAT = "rmldnn-run-1"
 _LARGEST = 64 * 2**20
@@ -51,20 +55,16 @@ def open_folder(path: str | None, name: str, *, resume: bool) -> Path:
         path: The folder that the user wants, which is taken as it is; `runs/<name>` if None, with a number behind it if
             that is there already: `runs/<name>-2`. Of runs that begin at once, each gets its own.
         name: What the run is called.
-        resume: Whether the run goes on; then it is the newest folder of its name that has a state.
+        resume: Whether the run goes on; then it is the newest folder of its name that has a state, if there is one.
 
     Raises:
-        ConfigError: It cannot be made, or there is no run to go on with.
+        ConfigError: It cannot be made.
     """
     if path is not None:
         with writing(path, key="run_folder"):
             Path(path).mkdir(parents=True, exist_ok=True)
         return Path(path)
-    if resume:
-        found = newest_with_state(name)
-        if found is None:
-            message = f"there is no run to go on with: no folder `{RUNS}/{name}` or `{RUNS}/{name}-2`, ... has a state"
-            raise ConfigError(Problem("checkpoints.resume", message))
+    if resume and (found := newest_with_state(name)) is not None:
         return found
     with writing(str(RUNS / name), key="run_folder"):
         RUNS.mkdir(exist_ok=True)
@@ -110,6 +110,8 @@ class Record:
     name: str
     config: Mapping[str, Any]
     sessions: list[dict[str, Any]] = field(default_factory=list)
+    unlock: Callable[[], object] = lambda: None
+    """Lets another run write to the folder; the system does so however the run ends."""
 
     def finish(self, outcome: str) -> None:
         """Notes when and how the session ended.
@@ -120,6 +122,7 @@ class Record:
         Raises:
             RmldnnError: The folder cannot be written any more.
         """
+        self.unlock()
         self.sessions[-1] |= {"ended": _now(), "outcome": outcome}
         with saving(str(self.folder / RECORD)):
             self.write()
@@ -134,7 +137,7 @@ class Record:
         with suppress(RmldnnError):
             self.finish("complete" if kind is None else (str(error).splitlines() or [kind.__name__])[0])
         if kind is not None and not self._has_begun():
-            own = [self.folder / name for name in (CONFIG, RECORD, *HISTORY)]
+            own = [self.folder / name for name in (CONFIG, RECORD, _LOCK, *HISTORY)]
             for path in (*own, *self.folder.glob("layers.*")):
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # what is not of this run stays
@@ -182,9 +185,10 @@ def record(
         resumed: Whether the run goes on, and earlier sessions are kept.
 
     Raises:
-        ConfigError: The folder cannot be written.
+        ConfigError: The folder cannot be written, or another run writes to it.
     """
     here = Path.cwd()
+    lock = _locked(folder)
     session = {
         "began": _now(),
         "ended": None,
@@ -203,6 +207,7 @@ def record(
     }
     earlier = _read(folder) if resumed else None
     made = Record(folder, name, config, [*(earlier["sessions"] if earlier else ()), session])
+    made.unlock = weakref.finalize(made, os.close, lock)
     with writing(str(folder), key="run_folder"):
         folder.mkdir(parents=True, exist_ok=True)
         layers = config.get("layers")
@@ -211,6 +216,20 @@ def record(
         _write(folder / CONFIG, {_ROOT: config})
         made.write()
     return made
+
+
+def _locked(folder: Path) -> int:
+    """The lock of a run folder, an open file."""
+    with writing(str(folder), key="run_folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            message = f"another run writes to `{folder}`; wait for its end, or name another folder"
+            raise ConfigError(Problem("run_folder", message)) from None
+    return lock
 
 
 def recorded(folder: Path) -> Record:

@@ -31,6 +31,7 @@ def start(
         RmldnnError: Whatever a user can mend.
     """
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGUSR1, _leave)
     from rmldnn.engine.ranks import Ranks
 
     ranks = Ranks.from_environment()

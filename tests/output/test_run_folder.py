@@ -86,10 +86,7 @@ def test_a_run_goes_on_in_no_folder_of_another_name(write):
     write("runs/unet-2", name="unet-2")
     Path("runs/unet-2/state/epoch_1_sample_0").mkdir(parents=True)
     assert open_folder(None, "unet-2", resume=True) == Path("runs/unet-2")
-    with pytest.raises(
-        ConfigError, match=r"^checkpoints.resume: there is no run to go on with: no folder `runs/unet` "
-    ):
-        open_folder(None, "unet", resume=True)
+    assert open_folder(None, "unet", resume=True) == Path("runs/unet-3")
 
 
 @pytest.mark.parametrize(("path", "blocked"), [("file/mine", "file"), (None, "runs")])
@@ -166,7 +163,7 @@ def test_files_are_whole_or_as_they_were(write, disk):
     with disk(100), pytest.raises(RmldnnError, match=r"^cannot write to `runs/unet/run.json`: File too large"):
         made.finish("complete")
     assert Path("runs/unet/run.json").read_bytes() == before
-    assert {path.name for path in Path("runs/unet").iterdir()} == {"config.json", "run.json"}
+    assert {path.name for path in Path("runs/unet").iterdir()} == {".lock", "config.json", "run.json"}
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"format": "other"}'])
