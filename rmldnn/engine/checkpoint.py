@@ -137,6 +137,8 @@ class Saver:
         self._best: float | None = None
         self.outputs: list[tuple[str, str]] = []
         """What was written last, and its path."""
+        for leftover in folder.glob(".model_checkpoint_*") if folder is not None else ():
+            leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
 
     def consume(self, step: Step) -> None:
         """Writes a checkpoint if it is time for one.

@@ -78,6 +78,12 @@ def test_saved_every_interval_and_at_the_end(tmp_path, interval, names):
     assert files == [f"model_checkpoint_{epoch}.pt" for epoch in names]
 
 
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    (tmp_path / ".model_checkpoint_1.pt.abc").touch()
+    checkpoints(save=str(tmp_path)).saver(network())
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_to_save_or_load(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     nothing = checkpoints()
