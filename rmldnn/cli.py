@@ -1,6 +1,7 @@
 """The command `rmldnn`: its forms, its exit codes, and errors without tracebacks.
 
-Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 1 anything else.
+Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 128+n told to leave by signal n,
+1 anything else.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import rmldnn
-from rmldnn.component import near_miss
+from rmldnn.engine.leaving import LeftError
 from rmldnn.errors import ConfigError, Problem, RmldnnError, StoppedError
 from rmldnn.verbs import VERBS, Parser, configuration
+
+if TYPE_CHECKING:
+    from rmldnn.config.spec import Spec
 
 APPLICATIONS = {
     "dnn": "classification, segmentation, regression",
@@ -33,7 +38,10 @@ Trains and runs deep-learning models from one configuration file.
   mpirun -np 2 rmldnn config.json                        ... in two processes
   torchrun --nproc-per-node 2 -m rmldnn config.json      ... the same by torchrun"""
 
-EXIT_CODES = "Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 1 anything else."
+EXIT_CODES = (
+    "Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 128+n told to leave by "
+    "signal n,\n1 anything else."
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +83,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if options.resume:
         options.overrides = [*options.overrides, "checkpoints.resume=auto"]
     if options.app not in APPLICATIONS:
+        from rmldnn.component import near_miss  # a run listens to signals sooner without
+
         message = f"there is no application `{options.app}`{near_miss(options.app, APPLICATIONS)}"
         raise ConfigError(Problem("--app", message, "command line"))
     if options.app != "dnn":
@@ -100,6 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `rmldnn ... | head` has read enough
         return 1
+    except LeftError as left:
+        print(f"rmldnn: {left}", file=sys.stderr)
+        return int(left.code or 1)
     except StoppedError as error:
         print(f"rmldnn: {error}", file=sys.stderr)
         return error.exit_code
@@ -115,10 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from rmldnn.config import spec  # imported when needed: --help does without
-    from rmldnn.verbs.starting import start
+    from rmldnn.verbs.starting import start  # imported when needed: --help does without
 
-    def load() -> spec.Spec:
+    def load() -> Spec:
+        from rmldnn.config import spec
+
         return spec.load(options.file, lenient=options.lenient)
 
     start(load, options.overrides, lenient=options.lenient, console=options.log)

@@ -99,7 +99,8 @@ class Form:
 def mismatch(parameter: Parameter, value: Any, path: str) -> Iterator[Problem]:
     """The problem of a value that is not of the parameter's type, if it is not."""
     if not parameter.accepts(value):
-        yield Problem(path, f"must be {describe(parameter.annotation)}, got {show(value)}")
+        got = alone(value) if parameter.accepts([value]) else show(value)
+        yield Problem(path, f"must be {describe(parameter.annotation)}, got {got}")
 
 
 def unknown_key(key: str, place: str, known: Iterable[str]) -> Problem:
@@ -134,6 +135,11 @@ def show(value: Any, limit: int = 60) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def alone(value: Any) -> str:
+    """A value as the user wrote it where a list is wanted, and how to write the list that was probably meant."""
+    return f"{show(value)}; write [{show(value)}]"
 
 
 def form(target: Callable[..., Any]) -> Form:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
@@ -33,8 +34,18 @@ def _umask() -> int:
     return mask
 
 
+def reason(error: Exception, folder: Path) -> str:
+    """Why something could not be written to a folder, in a few words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left on `{folder}`"
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+
+
 class Disk(io.FileIO):
-    """A file for HDF5 that keeps its failure until it is asked: HDF5 loses it, or crashes on closing such a file."""
+    """A file that keeps its failure until it is asked.
+
+    HDF5 loses it, or crashes on closing such a file; torch tells where its own code noticed, and not what was wrong.
+    """
 
     failure: OSError | None = None
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path as Folder
 from typing import Any, Literal
 
@@ -23,13 +21,9 @@ from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transforms.geometric import in_words
-from rmldnn.engine import states
-from rmldnn.engine.batch_size import automatic_batch_size
-from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.leaving import Leave, Unsaved
-from rmldnn.engine.loop import evaluate, fit
-from rmldnn.engine.prepared import prepared
+from rmldnn.engine.loop import evaluate
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import DataError, NetworkError, Problem, RmldnnError
 from rmldnn.metrics.measure import Metrics
@@ -37,14 +31,12 @@ from rmldnn.networks.compile import network
 from rmldnn.networks.drawing import draw
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Console, Consumer, open_console
-from rmldnn.output.history import History
 from rmldnn.output.outfile import Outfile
-from rmldnn.output.run_folder import Record, open_folder, run_name
-from rmldnn.output.run_folder import record as run_record
-from rmldnn.sections import chosen_rows, dataset_rows, network_rows
+from rmldnn.output.placing import placed
+from rmldnn.sections import chosen_rows, dataset_rows, network_rows, optimizer_rows
+from rmldnn.sessions import open_session
 from rmldnn.steps import Batch, Step
 from rmldnn.tasks.supervised import Supervised
-from rmldnn.training import Course
 from rmldnn.types import Count, Index, Path
 
 log = logging.getLogger("rmldnn")
@@ -80,17 +72,16 @@ def main(
         by_mpi = console == "auto" and (ranks.world > 1 or ranks.job)  # Open MPI makes any output look like a terminal
         screen = open_console("silent" if ranks.rank else "plain" if by_mpi else console)
         stack.callback(screen.close)
-        engine = stack.enter_context(open_engine(ranks))
         stack.enter_context(composed.places())
+        zero = instantiate(translate.job(config)["engine"])
+        engine = stack.enter_context(open_engine(ranks, zero))
         screen.header(ranks.world)
         for problem in [*loaded.warnings, *composed.notices]:
             screen.text(f"Warning: {problem}")
         keys = {key: config[key] for key in catalog.only("job").parameters if key in config}
         leave = Leave()
         with ranks.one_voice():
-            steps, outputs, record = run(config, engine, screen, leave, loaded.document.name, lenient, **keys)
-        if record is not None:
-            stack.enter_context(record)
+            steps, outputs = run(config, engine, screen, leave, stack, loaded.document.name, lenient, **keys)
         for output in outputs:
             stack.callback(output.close)  # twice is once
         stack.enter_context(leave)
@@ -109,6 +100,7 @@ def run(
     engine: Engine,
     console: Console,
     leave: Leave,
+    stack: ExitStack,
     file: str = "config.json",
     lenient: bool = False,
     *,
@@ -118,7 +110,7 @@ def run(
     seed: Index = 0,
     debug: bool = False,
     debug_interval: Count = 1,  # noqa: ARG001 - of the original; a network is drawn once
-) -> tuple[Iterator[Step], list[Consumer], Record | None]:
+) -> tuple[Iterator[Step], list[Consumer]]:
     """Makes everything that the composed configuration names, and describes it.
 
     Args:
@@ -126,27 +118,32 @@ def run(
         engine: Where and with whom to compute.
         console: Who tells people about it.
         leave: Whether the run is to leave.
+        stack: What ends with the run.
         file: The configuration file.
         lenient: Unknown keys of layers are warnings.
         num_epochs: Passes over the training data.
         outfile: Base name of two log files: `out.txt` gives `out_train.txt` and `out_test.txt`; none without it.
         run_folder: Folder of a training: history, states to go on from, and how it was made; `runs/<name of the
-            configuration file>` by default, with a number behind it if there is one already.
+            configuration file>` by default, with a number behind it if there is one already. In the places of outputs,
+            such as `outfile`, it is called `{run_folder}`.
         seed: Seed of the initial weights, the order of the samples and the dropout.
         debug: Whether a drawing of the network is written into the working directory: `<name of the network>.dot` for
             GraphViz, and `.svg` where that is installed.
         debug_interval: Accepted for files of the original; the network is drawn once.
 
     Returns:
-        The steps of the run, yet to be taken, who wants to see them in this process, and what is told of a training in
-        its folder, by the first process.
+        The steps of the run, yet to be taken, and who wants to see them in this process.
     """
     trained = trains(config["data"])
+    session = None
+    if trained:
+        session = open_session(engine, stack, config, run_folder=run_folder, file=file, seed=seed, lenient=lenient)
+    config = placed(config, session.folder if session is not None else None)
     nodes = translate.job(config)
-    compute = instantiate(nodes["compute"]).on(engine.device, training=trained)
+    compute = instantiate(nodes["engine"]).precise(instantiate(nodes["compute"])).on(engine.device, training=trained)
     console.section("Device(s)", [(device, "") for device in engine.devices])
     if engine.world > 1:
-        console.section("Gradient reducer", [("Type", "DeepSpeed")])
+        console.section("Gradient reducer", [("Type", "DeepSpeed"), *instantiate(nodes["engine"]).rows()])
     console.section("Computation", compute.rows())
     torch.manual_seed(seed)
     model = _network(nodes["network"], config, lenient)
@@ -158,67 +155,55 @@ def run(
     checkpoints.load_into(model, config.get("layers"))
     engine.place(model)
     if trained:
-        learns = training.learner(engine, model, config, nodes, compute, num_epochs)
-        console.section("Optimizer", chosen_rows("optimizer", config["optimizer"]), footer=False)
+        learns, terms = training.learner(engine, model, config, nodes, compute, num_epochs)
+        console.section("Optimizer", optimizer_rows(config["optimizer"]), footer=False)
         for schedule in translate.listed(config["optimizer"].get("lr_scheduler")):
             console.section("Learning rate scheduler", chosen_rows("scheduler", schedule), footer=False)
     loss = training.loss(nodes["losses"], model)
     for keys in translate.listed(config.get("loss")):
-        console.section("Loss", chosen_rows("loss", keys))
+        console.section("Loss", chosen_rows("loss", keys, training.source(model)))
 
     task = Supervised(loss, penalty=model.penalty)
     data = instantiate(nodes["data"])
     if data.batch_size == "auto" and data.train is not None:
-        sample = data.loader("train", device=engine.device).sample()
-        model.check_input(sample.inputs.shape, arrays=data.train.inputs.source.meaning == "values")
-        ready = prepared(model, compute, engine.device)
-        data = replace(data, batch_size=automatic_batch_size(engine, task, ready, sample, len(data.train)))
+        state = session.state if session is not None else None
+        data = replace(data, batch_size=training.batch_size(engine, task, model, compute, data, state))
     loaders = _loaders(data, engine, seed)
     for loader in loaders.values():
         _require_fit(model, loader, "network" if nodes["network"] else "layers")
     test = loaders.get("test")
     outputs: list[Consumer] = [console]
     predictions = instantiate(nodes["predictions"])
+    epochs = num_epochs if trained and not config.get("early_stopping") else 1  # that are certain to come
+    updates = epochs * len(loaders["train"]) if trained else 0
     if engine.rank == 0:
-        outputs += [predictions, checkpoints.saver(model)]
+        outputs.append(predictions)
         if outfile is not None:
-            outputs.append(Outfile(outfile, train=trained, test=test is not None))
+            outputs.append(Outfile(config["outfile"], train=trained, test=test is not None, updates=updates))
+        if test is not None:
+            predictions.require_room(len(test.dataset), model.output_shapes[0][1:], epochs)
+    outputs.append(checkpoints.saver(model, epochs if trained else 0, engine))
     console.section("Dataset", dataset_rows(loaders, predictions.rows))
 
-    wanted, record = bool(predictions.rows), None
+    wanted = bool(predictions.rows)
     classes = test.dataset.classes if test is not None else ()
     metrics = Metrics([instantiate(node) for node in nodes["metrics"]], loss, classes) if nodes["metrics"] else None
-    if trained:
+    if session is not None:
         if test is not None and predictions.assembles and engine.rank == 0:
             outputs.append(assembling.at_the_end(predictions, model, test))
-        scores = ["train_loss"]
-        if test is not None and test.dataset.targets is not None:
-            measures = metrics.measures if metrics is not None else []
-            scores += [
-                "test_loss",
-                *(["test_accuracy"] if task.metric else []),
-                *(f"test_{one.name}" for one in measures),
-            ]
-        name = run_name(file)
-        folder = Folder(engine.told(_folder(engine, run_folder, name, checkpoints)))
-        if engine.rank == 0:
-            record = run_record(
-                folder,
-                name=name,
-                config=config,
-                command=sys.argv,
-                file=file,
-                seed=seed,
-                processes=engine.world,
-                devices=engine.devices,
-                lenient=lenient,
-                resumed=checkpoints.resume is not None,
-            )
-            outputs.append(History(folder, train=True, test=test is not None))
-            outputs += [instantiate(node)(folder.name, str(folder), config) for node in nodes["trackers"]]
-        course = Course(num_epochs, seed, checkpoints, instantiate(nodes["stopping"]), folder, leave, compute.precision)
-        loop = partial(fit, engine, task, learns, loaders["train"], test, want_predictions=wanted, metrics=metrics)
-        steps, outputs = training.training(engine, model, learns, course, outputs, loop, scores)
+        course = training.Course(
+            num_epochs,
+            seed,
+            compute.precision,
+            updates,
+            wanted,
+            nodes["trackers"],
+            checkpoints,
+            instantiate(nodes["stopping"]),
+            leave,
+            session,
+        )
+        steps, outputs = training.training(engine, model, task, learns, terms, course, loaders, metrics, outputs)
     elif predictions.assembles:
         steps, assemblies = assembling.steps(engine, task, model, loaders["test"], predictions, compute)
         outputs += assemblies
@@ -227,17 +212,7 @@ def run(
         steps = evaluate(engine, task, ready, loaders["test"], want_predictions=wanted, metrics=metrics)
     if not trained:
         outputs.append(Unsaved(leave))
-    return _telling_what_was_skipped(steps, loaders, engine), outputs, record
-
-
-def _folder(engine: Engine, path: str | None, name: str, checkpoints: Checkpoints) -> str:
-    """The run folder, which the first process makes."""
-    if engine.rank:
-        return ""
-    resume = checkpoints.resume
-    if path is None and resume not in (None, "auto"):
-        path = str(states.load(Folder(resume)).folder.parent.parent)  # a state goes on where it was saved
-    return str(open_folder(path, name, resume=resume == "auto"))
+    return _telling_what_was_skipped(steps, loaders, engine), outputs
 
 
 def _telling_what_was_skipped(steps: Iterator[Step], loaders: Mapping[str, Loader], engine: Engine) -> Iterator[Step]:
@@ -313,9 +288,10 @@ def _require_fit(model: Network, loader: Loader, section: str) -> None:
     if len(model.output_shapes) > 1:
         raise NetworkError(Problem(section, f"the network has {len(model.output_shapes)} outputs; a run takes one"))
     for sample in loader.samples():
-        model.check_input(sample.inputs.shape, arrays=loader.dataset.inputs.source.meaning == "values")
+        arrays = loader.dataset.inputs.source.meaning == "values"
+        model.check_input(sample.inputs.shape, arrays=arrays, path=section)
         _require_map(model, loader.dataset, sample)
-    classes, outputs = loader.dataset.classes, model.output_shapes[0][-1]
+    classes, outputs = loader.dataset.classes, model.output_shapes[0][1 if model.channels_first else -1]
     if classes and outputs is not None and 1 < outputs < len(classes):
         names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
         message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); give it one for each"
@@ -324,4 +300,10 @@ def _require_fit(model: Network, loader: Loader, section: str) -> None:
         log.warning(
             f"the network has {outputs} outputs, but there are {len(classes)} classes, numbered in this order: "
             + ", ".join(classes)
+        )
+    values = getattr(loader.dataset.targets.source, "num_classes", 0) if loader.dataset.targets else 0
+    if values and outputs is not None and outputs > max(2, values):
+        log.warning(
+            f"the network has {outputs} outputs, but the masks have {values} classes (`values`); a class that occurs "
+            "nowhere counts as right in the accuracy of a segmentation"
         )

@@ -9,6 +9,7 @@ from rmldnn.config import catalog
 from rmldnn.data import summary
 from rmldnn.data.loader import Loader
 from rmldnn.networks.network import Network
+from rmldnn.optimizers.groups import LAYERS
 from rmldnn.output.rows import Group, Row, Rows, component_rows
 
 
@@ -23,23 +24,47 @@ def network_rows(model: Network) -> Rows:
     ]
 
 
-def chosen_rows(group: str, values: Mapping[str, Any]) -> Rows:
-    """The component that a section of the configuration chose, and its keys."""
+def chosen_rows(group: str, values: Mapping[str, Any], source: str | None = None) -> Rows:
+    """The component that a section of the configuration chose, and its keys.
+
+    Args:
+        group: What is chosen.
+        values: The section.
+        source: Of a loss: what the network's output went through, which holds where the section does not say.
+    """
     head: Literal["Type", "Function"] = "Function" if group == "loss" else "Type"
     form = catalog.find(group, values[head.lower()])
     assert form is not None  # noqa: S101 - the configuration was checked
     shown = {key: values.get(key, parameter.default) for key, parameter in form.parameters.items()}
-    for key, usual in _UNSAID.get(group, {}).items():
-        if shown.get(key, usual) == usual:
-            shown.pop(key, None)
+    if "source" in shown:
+        shown["source"] = shown["source"] or source
+    for key, usual in _UNSAID.get(form.name, _UNSAID.get(group, {})).items():
+        if key in shown and shown[key] == (source if key == "source" else usual):
+            del shown[key]
     return component_rows(head, form.title, shown)
 
 
 _UNSAID: Mapping[str, Mapping[str, Any]] = {
-    "loss": {"source": None},  # the network says it
+    "loss": {"ignore_index": None},
+    "NLL": {"source": None},  # that of the network
+    "BCE": {"source": None},
     "scheduler": {"num_epochs": None, "per": "epoch"},
 }
-"""Values that the original does not know, and that mean nothing new."""
+"""Values that the original does not show: of a component, or of all others of its group."""
+
+
+def optimizer_rows(values: Mapping[str, Any]) -> Rows:
+    """The optimizer and its keys; then what is different for which layers, a row for each entry of `parameters`."""
+    rows = [*chosen_rows("optimizer", values)]
+    entries = values.get("parameters") or []
+    own = [(_taken(entry), {key: entry[key] for key in entry if key not in ("layers", "kinds")}) for entry in entries]
+    return [*rows, ("Parameters", Group([(name, keys or "") for name, keys in own]))] if own else rows
+
+
+def _taken(entry: Mapping[str, Any]) -> str:
+    """What an entry of `parameters` takes: `encoder.*`, or `encoder.* (bias, norm)`."""
+    layers = str(entry.get("layers", LAYERS.default))
+    return f"{layers} ({', '.join(entry['kinds'])})" if "kinds" in entry else layers
 
 
 def dataset_rows(loaders: Mapping[str, Loader], predictions: Rows) -> Rows:

@@ -79,7 +79,10 @@ class TrainEnd:
 
 @dataclass(slots=True)
 class EvalEnd:
-    """An evaluation is over. `loss`, `accuracy` and `metrics`, by name, are those of the whole test set."""
+    """An evaluation is over. `loss`, `accuracy` and `metrics`, by name, are those of the whole test set.
+
+    `classes` are the names of the classes that metrics know, by index.
+    """
 
     epoch: int
     num_epochs: int
@@ -87,6 +90,7 @@ class EvalEnd:
     loss: Tensor | None = None
     accuracy: Tensor | None = None
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
+    classes: Sequence[str] = ()
 
 
 @dataclass(slots=True)

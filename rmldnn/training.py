@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from torch import Tensor
 
 from rmldnn.config.instantiate import instantiate
+from rmldnn.data.dataset import Data
+from rmldnn.data.loader import Loader
+from rmldnn.engine.batch_size import automatic_batch_size
 from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.guard import Guard
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.leaving import Leave
-from rmldnn.engine.loop import Learner, Schedule
+from rmldnn.engine.loop import Learner, Schedule, fit
+from rmldnn.engine.prepared import prepared
 from rmldnn.engine.progress import Progress
-from rmldnn.engine.resuming import Resumable, Stateful, find
-from rmldnn.engine.scores import require_score
+from rmldnn.engine.resuming import Resumable, Stateful
+from rmldnn.engine.scores import require_scores
+from rmldnn.engine.states import State
 from rmldnn.engine.stopping import EarlyStopping
+from rmldnn.engine.terms import Terms
 from rmldnn.errors import ConfigError, NetworkError, Problem
 from rmldnn.losses.combined import Combined
+from rmldnn.metrics.measure import Metrics
 from rmldnn.networks.network import Network
 from rmldnn.optimizers.groups import parameter_groups
 from rmldnn.output.console import Consumer
+from rmldnn.output.history import History
+from rmldnn.output.run_folder import STATES
 from rmldnn.schedulers.chain import Chain
+from rmldnn.sessions import Session
 from rmldnn.steps import Step
+from rmldnn.tasks.supervised import Supervised
 from rmldnn.types import Source
 
 log = logging.getLogger("rmldnn")
@@ -41,20 +50,32 @@ class Course:
     Args:
         num_epochs: Number of the last epoch.
         seed: Of the run.
-        checkpoints: When to save, and what to go on from.
-        stopping: Ends it early.
-        folder: The run folder.
-        leave: Whether the run is to leave.
         precision: What layers compute with.
+        updates: How many updates are certain to come.
+        want_predictions: Whether anybody wants the network's outputs for the test set.
+        trackers: Nodes of the services that are told of it.
+        checkpoints: When to save.
+        stopping: Ends it early.
+        leave: Whether the run is to leave.
+        session: Where it runs, and what it goes on from.
     """
 
     num_epochs: int
     seed: int
+    precision: str
+    updates: int
+    want_predictions: bool
+    trackers: Sequence[Mapping[str, Any]]
     checkpoints: Checkpoints
     stopping: EarlyStopping | None
-    folder: Path
     leave: Leave
-    precision: str
+    session: Session
+
+
+def source(network: Network) -> str:
+    """What the network's output went through: its last activation, `linear` if losses do not know that."""
+    last = network.last_activation or "linear"
+    return last if last in get_args(Source) else "linear"
 
 
 def loss(nodes: Sequence[tuple[float, Mapping[str, Any]]], network: Network) -> Callable[..., Tensor] | None:
@@ -62,8 +83,7 @@ def loss(nodes: Sequence[tuple[float, Mapping[str, Any]]], network: Network) -> 
 
     Where the user does not say which activation a loss's input went through, it is the last one of the network.
     """
-    last = network.last_activation or "linear"
-    last = last if last in get_args(Source) else "linear"
+    last = source(network)
     filled = [
         (factor, {**node, "source": last} if node.get("source", last) is None else node) for factor, node in nodes
     ]
@@ -76,8 +96,8 @@ def loss(nodes: Sequence[tuple[float, Mapping[str, Any]]], network: Network) -> 
 
 def learner(
     engine: Engine, network: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], compute: Compute, epochs: int
-) -> Learner:
-    """The network with its optimizer and its schedule, made ready.
+) -> tuple[Learner, Terms]:
+    """The network with its optimizer and its schedule, made ready, and what a state must fit.
 
     Raises:
         NetworkError: Nothing can be trained.
@@ -98,48 +118,74 @@ def learner(
     schedule: Schedule | None = None
     if makers:
         schedule = makers[0](optimizer, epochs) if len(makers) == 1 else Chain(optimizer, epochs, makers)
-    return Learner(engine.prepare(network, optimizer, compute), optimizer, schedule, compute.accumulate)
+    terms = Terms.of(network, optimizer, "network" if nodes["network"] else "layers")
+    return Learner(engine.prepare(network, optimizer, compute), optimizer, schedule, compute.accumulate), terms
+
+
+def batch_size(
+    engine: Engine, task: Supervised, network: Network, compute: Compute, data: Data, state: State | None
+) -> int:
+    """The batch size that `auto` stands for: the one of the state, else the one that suits the machine."""
+    known = state.facts.get("terms", {}).get("data.batch_size") if state is not None else None
+    if known is not None:
+        log.info(f"Batch size (automatic): {known}, as before")
+        return int(known)
+    assert data.train is not None  # noqa: S101 - a training has a training set
+    sample = data.loader("train", device=engine.device).sample()
+    network.check_input(sample.inputs.shape, arrays=data.train.inputs.source.meaning == "values")
+    return automatic_batch_size(engine, task, prepared(network, compute, engine.device), sample, len(data.train))
 
 
 def training(
     engine: Engine,
     network: Network,
+    task: Supervised,
     learner: Learner,
+    terms: Terms,
     course: Course,
+    loaders: Mapping[str, Loader],
+    metrics: Metrics | None,
     outputs: Sequence[Consumer],
-    steps: partial[Iterator[Step]],
-    scores: Sequence[str],
 ) -> tuple[Iterator[Step], list[Consumer]]:
     """The steps of a training, and who watches over them: to be told before and behind all other consumers.
 
     Args:
         engine: Where and with whom to compute.
         network: The network.
+        task: What one learning step is.
         learner: The network, made ready to learn.
+        terms: What a state must fit.
         course: What the training does besides.
+        loaders: The training set, `train`, and maybe a test set, `test`.
+        metrics: Further numbers of the evaluations.
         outputs: Consumers of this process; those with a state go on with the training.
-        steps: The loop, yet to be told where to begin and when to end.
-        scores: Names of the numbers that the training will have.
 
     Raises:
         ConfigError: There is no room for states, or a number is asked for that the training will not have.
         CheckpointError: The state is that of another training.
     """
-    if course.stopping is not None:
-        require_score(course.stopping.monitor, "early_stopping.monitor", scores)
-    if "best" in course.checkpoints.keep:
-        require_score(course.checkpoints.keep["best"], "checkpoints.keep.best", scores)
+    session, stopping = course.session, course.stopping
+    scores = _scores(task, loaders.get("test"), metrics)
+    wanted = {"checkpoints.keep.best": course.checkpoints.keep.get("best")}
+    wanted["early_stopping.monitor"] = stopping.monitor if stopping is not None else None
+    require_scores(wanted, scores)
+    size, count = loaders["train"].batch_size, len(loaders["train"].dataset)
+    config = {**session.config, "data": {**session.config["data"], "batch_size": size}}
+    terms = replace(terms, values=session.values(size, count, course.precision))
+    if engine.rank == 0:
+        history = History(session.folder, train=True, test="test" in loaders, updates=course.updates)
+        trackers = [instantiate(node)(session.folder.name, str(session.folder), config) for node in course.trackers]
+        outputs = [*outputs, history, *trackers, *filter(None, [session.record])]
+        (session.folder / STATES).mkdir(exist_ok=True)
     progress = Progress(course.seed, engine.rank)
     guard = Guard(eager=engine.device.type == "cpu", norms=course.precision != "fp16")
-    states = course.folder / "state"
-    if engine.rank == 0:
-        states.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, Any] = {"schedule": learner.scheduler, "stopping": course.stopping, "guard": guard}
+    parts: dict[str, Any] = {"schedule": learner.scheduler, "stopping": stopping, "guard": guard}
     records: dict[str, Stateful] = {type(output).__name__: output for output in outputs if isinstance(output, Stateful)}
     resumable = Resumable(
-        states,
+        session.folder / STATES,
         engine,
         network,
+        terms,
         progress,
         {name: part for name, part in parts.items() if part is not None},
         records,
@@ -147,12 +193,38 @@ def training(
         guard,
         course.leave,
     )
-    state = find(course.checkpoints, states)
-    if state is not None:
-        resumable.resume(state)
-        if progress.over or progress.epoch > course.num_epochs:
-            log.info(f"The training of `{course.folder}` is complete; more epochs by a larger `num_epochs`")
+    if session.state is not None:
+        resumable.resume(session.state, anew=session.begins_anew)
+        progress.over = progress.over and stopping is not None and stopping.ended(progress.epoch - 1)
+        if stopping is not None and progress.over and progress.epoch <= course.num_epochs:
+            reason = f"`{session.folder}` {stopping.reason(progress.epoch - 1)}"
+            log.info(f"Early stopping ended {reason}; more epochs by a larger `early_stopping.patience`")
+        elif progress.epoch > course.num_epochs:
+            log.info(f"The training of `{session.folder}` is complete; more epochs by a larger `num_epochs`")
         else:
-            log.info(f"Going on with epoch {progress.epoch}, behind {progress.seen} of its samples: {state.folder}")
-    watched = steps(num_epochs=course.num_epochs, progress=progress, stopping=course.stopping)
-    return watched, [guard, *outputs, resumable]
+            place = f"epoch {progress.epoch}, behind {progress.seen} of its samples"
+            log.info(f"Going on with {place}: {session.state.folder}")
+    if session.record is not None:
+        session.record.begin(config)
+    steps = fit(
+        engine,
+        task,
+        learner,
+        loaders["train"],
+        loaders.get("test"),
+        course.num_epochs,
+        want_predictions=course.want_predictions,
+        metrics=metrics,
+        progress=progress,
+        stopping=stopping,
+    )
+    return steps, [guard, *outputs, resumable]
+
+
+def _scores(task: Supervised, test: Loader | None, metrics: Metrics | None) -> list[str]:
+    """Names of the numbers that a training will have."""
+    if test is None or test.dataset.targets is None:
+        return ["train_loss"]
+    measures = metrics.measures if metrics is not None else []
+    accuracy = ["test_accuracy"] if task.metric else []
+    return ["train_loss", "test_loss", *accuracy, *(f"test_{one.name}" for one in measures)]

@@ -5,7 +5,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+# Test processes run side by side, and their tensors are small: threads would mostly wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # which torch reads when it is imported
 
 import cv2
 import numpy as np
@@ -16,6 +20,13 @@ from hypothesis import settings
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config):
+    """Hides the GPU from tests that are not of it: they compare with numbers of the CPU."""
+    if config.getoption("markexpr") != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
@@ -102,6 +113,38 @@ def command(*arguments, launcher=(), timeout=180, **environment):
     return Result(completed)
 
 
+@pytest.fixture(scope="session")
+def fork_server():
+    """What `train` starts its processes by: they have the large libraries already."""
+    script = Path(__file__).parent / "fork_server.py"
+    server = subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+    def run(folder, *arguments, **environment):
+        with tempfile.NamedTemporaryFile("r+") as out, tempfile.NamedTemporaryFile("r+") as err:
+            request = {
+                "arguments": [*map(str, arguments)],
+                "environment": {**os.environ, "OMP_NUM_THREADS": "1", **environment},
+                "folder": str(folder),
+                "out": out.name,
+                "err": err.name,
+            }
+            server.stdin.write(json.dumps(request) + "\n")
+            server.stdin.flush()
+            code = int(server.stdout.readline())
+            return Result(subprocess.CompletedProcess(arguments, code, out.read(), err.read()))
+
+    yield run
+    server.stdin.close()
+    server.stdout.close()
+    server.wait()
+
+
 @pytest.fixture
 def rmldnn():
     """The command, run in the working directory: `rmldnn("config.json", "num_epochs=3")`."""
@@ -109,11 +152,13 @@ def rmldnn():
 
 
 @pytest.fixture
-def train(pictures, config):
-    """Writes the configuration and runs it, with changes of the command line."""
+def train(pictures, config, fork_server):
+    """Writes the configuration and runs it, with changes of the command line; `fresh` with its own start of Python."""
 
-    def train_with(*overrides, launcher=(), **environment):
+    def train_with(*overrides, launcher=(), fresh=False, **environment):
         (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+        if not fresh and not launcher:
+            return fork_server(Path.cwd(), "config.json", *overrides, **environment)
         return command("config.json", *overrides, launcher=launcher, **environment)
 
     return train_with

@@ -801,6 +801,34 @@ def test_an_inference_goes_on_without_samples_that_are_left_out(predictions, run
     assert "up_2" not in found
 
 
+@pytest.mark.parametrize("keep", ["", "data.preload=true", "data.cache=true", "data.num_workers=1"])
+def test_a_run_that_ends_tells_how_to_go_on_without_the_sample(config, run, keep):
+    Path(ONE).write_bytes(b"")
+    refused(run("config.json", *filter(None, [keep])), ['by `"on_bad_sample": "skip"` in `data` (`rmldnn data` lists'])
+    assert "on_bad_sample" not in run("data", "config.json").out
+
+
+@pytest.mark.parametrize(
+    ("key", "line"), [("input_path", 3), ("test_input_path", 4), ("target_path", 5)], ids=lambda value: str(value)
+)
+def test_a_path_that_is_wrong_is_told_with_its_line(config, run, key, line):
+    masks(config)
+    shutil.copytree("in", "other")
+    config["data"] |= {"test_input_path": "./in", "test_target_path": "./out", key: "./nowhere"}
+    content = config | {"data": None}
+    paths = [f'"{name}": "{config["data"].pop(name)}"' for name in ("input_path", "test_input_path", "target_path")]
+    data = "{\n" + ",\n".join(paths) + ",\n" + json.dumps(config["data"])[1:]
+    text = json.dumps({"neural_network": {"data": None, **content}}).replace('"data": null', f'\n"data": {data}')
+    Path("lines.json").write_text(text)
+    refused(run("lines.json"), [f"lines.json:{line}: data.{key}: `./nowhere` does not exist"])
+
+
+def test_a_path_on_the_command_line_is_told_as_such(config, run):
+    refused(
+        run("config.json", "data.input_path=./trian/"), ["command line: data.input_path: `./trian/` does not exist"]
+    )
+
+
 def test_a_set_of_which_nothing_can_be_read(config, run):
     for path in Path("train").rglob("*.png"):
         path.write_bytes(b"")

@@ -1,5 +1,8 @@
 """A run that is killed, or told to leave, goes on as if nothing had happened."""
 
+import contextlib
+import copy
+import csv
 import json
 import os
 import re
@@ -13,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.conftest import CONFIG, command, draw
 from tests.test_parallel import mpirun, needs_mpirun
 
 pytestmark = pytest.mark.slow
@@ -179,13 +183,129 @@ def test_a_number_that_the_run_will_not_have_is_told_before(train, override, key
     assert not result.starting("Train Epoch")
 
 
-def test_a_state_of_another_network_is_refused(train, config, rmldnn):
-    assert train("run_folder=run").code == 0
-    config["layers"][4]["config"]["units"] = 3
-    result = train("run_folder=run", "--resume", "num_epochs=3")
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory):
+    """A training of two epochs in `run`, with its data."""
+    folder = tmp_path_factory.mktemp("first")
+    draw(folder / "train", 11, seed=1)
+    draw(folder / "test", 3, seed=2)
+    content = copy.deepcopy(CONFIG)
+    content["data"]["batch_size"] = "auto"
+    (folder / "config.json").write_text(json.dumps({"neural_network": content}))
+    with in_folder(folder):
+        result = command("config.json", "run_folder=run")
+    assert result.code == 0, result.err
+    return folder
+
+
+@contextlib.contextmanager
+def in_folder(folder):
+    before = Path.cwd()
+    os.chdir(folder)
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture
+def go_on(first_run, tmp_path, monkeypatch):
+    """Goes on with the first run to a third epoch, its configuration changed."""
+    shutil.copytree(first_run, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    def go_on(*overrides, **changes):
+        content = json.loads(Path("config.json").read_text())["neural_network"]
+        for path, value in changes.items():
+            *parents, last = path.split("__")
+            section = content
+            for part in parents:
+                section = section[part]
+            section[last] = value
+        Path("config.json").write_text(json.dumps({"neural_network": content}))
+        return command("config.json", *overrides, "num_epochs=3")
+
+    return go_on
+
+
+def history(folder="run"):
+    with Path(folder, "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate", "text"),
+    [
+        ({"optimizer__learning_rate": 0.02}, 0.02, "optimizer.learning_rate: 0.02 from now on; it was 0.1"),
+        (
+            {"optimizer__lr_scheduler": {"type": "exponential", "gamma": 0.5}},
+            0.025,
+            'optimizer.lr_scheduler: [{"type": "Exponential", "num_epochs": null, "per": "epoch", "gamma": 0.5}] from',
+        ),
+        ({"ema": 0.9}, 0.1, "ema: 0.9 from now on; it was null; the mean begins with the weights of the state"),
+    ],
+)
+def test_what_is_changed_holds_from_then_on_and_is_told(go_on, changes, rate, text):
+    result = go_on("run_folder=run", "--resume", **changes)
+    assert result.code == 0, result.err
+    assert result.starting(text)
+    rows = history()
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx([0.1, 0.1, rate])
+    assert float(rows[-1]["test_loss"]) < float(rows[0]["test_loss"])
+
+
+def test_what_cannot_go_on_is_refused_all_at_once_and_leaves_the_run_as_it_was(go_on):
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    layers = copy.deepcopy(CONFIG["layers"])
+    layers[4]["config"]["units"] = 3
+    optimizer = {"type": "LARS", "learning_rate": 0.1}
+    result = go_on("run_folder=run", "--resume", optimizer=optimizer, layers=layers)
     assert result.code == 2
-    assert "is the state of another training: " in result.err
-    assert "start anew, or take only its weights by `checkpoints.load`" in result.err
+    assert "config.json:1: layers: the network is another one than in `run/state/epoch_3_sample_0`: " in result.err
+    assert "`dense.weight` is 3 x 100, and 2 x 100 there; set it back, or start anew, with its weights" in result.err
+    assert 'config.json:1: optimizer.type: is "LARS", but was "SGD" when ' in result.err
+    assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()} == before
+
+
+def test_a_batch_size_that_was_found_stays(go_on):
+    size = json.loads(Path("run/config.json").read_text())["neural_network"]["data"]["batch_size"]
+    result = go_on("run_folder=run", "--resume")
+    assert result.code == 0, result.err
+    assert result.starting("Batch size (automatic)") == [f"Batch size (automatic): {size}, as before"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_state_goes_on_in_another_folder_with_the_history_so_far(go_on, there):
+    before = history()
+    if not there:
+        Path("run/history.csv").unlink()
+    result = go_on("run_folder=other", "++checkpoints.resume=run/state/epoch_3_sample_0")
+    assert result.code == 0, result.err
+    rows = history("other")
+    assert rows[:-1] == (before if there else [])
+    assert rows[-1]["epoch"] == "3"
+    word = "The history so far is that of `" if there else "has no history of the state any more"
+    assert word in result.out
+    assert [line.split()[1] for line in Path("out_test.txt").read_text().splitlines()] == ["1", "2", "3"]
+
+
+def test_log_files_of_another_name_begin_with_the_state(go_on):
+    result = go_on("run_folder=run", "--resume", "outfile=new.txt")
+    assert result.code == 0, result.err
+    assert result.starting("The log files of `new.txt` begin with the state")
+    assert [line.split()[1] for line in Path("new_test.txt").read_text().splitlines()] == ["3"]
+    assert [line.split()[1] for line in Path("out_test.txt").read_text().splitlines()] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changes"),
+    [
+        ((), {"tracking": {"type": "MLflow", "tracking_uri": "nonsense://host"}}),
+        (("++checkpoints.resume=run/state/epoch_3_sample_0", "run_folder=runs/new"), {"optimizer__momentum": 0}),
+    ],
+)
+def test_a_run_that_cannot_begin_leaves_no_folder(go_on, overrides, changes):
+    result = go_on(*overrides, **changes)
+    assert result.code == 2
+    assert not Path("runs").exists()
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_state_before(train, pictures):
@@ -211,6 +331,23 @@ def test_early_stopping_ends_the_run_and_saves_it(train, pictures):
     assert result.code == 0, result.err
     assert [path.name for path in (pictures / "model").iterdir()] == ["model_checkpoint_3.pt"]
     assert len(result.starting("Eval")) == 3 * 2
+    assert result.starting("Stopped early after epoch 3: train_loss has not become better for 2 epochs; best ")
+    assert json.loads(Path("runs/config/run.json").read_text())["sessions"][0]["outcome"].startswith("stopped early")
+
+
+def test_a_training_that_early_stopping_ended_goes_on_with_more_patience(train, rmldnn):
+    stopping = "++early_stopping={monitor: train_loss, patience: %d, min_delta: 100}"
+    assert train("num_epochs=50", stopping % 2).code == 0
+    again = rmldnn("config.json", "num_epochs=50", stopping % 2, "--resume")
+    assert again.code == 0, again.err
+    assert not again.starting("Train Epoch")
+    assert (
+        "Early stopping ended `runs/config` after epoch 3: train_loss has not become better for 2 epochs" in again.out
+    )
+    assert "more epochs by a larger `early_stopping.patience`" in again.out
+    more = rmldnn("config.json", "num_epochs=50", stopping % 3, "--resume")
+    assert more.code == 0, more.err
+    assert more.starting("Stopped early after epoch 4")
 
 
 def test_which_checkpoints_stay(train, pictures):

@@ -40,7 +40,7 @@ def test_log_files_have_a_row_for_each_batch_and_each_epoch(train, pictures):
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(train):
-    first, again, other = train(), train(), train("seed=1")
+    first, again, other = train(fresh=True), train(fresh=True), train("seed=1")
     losses = [[line.split("[Data")[0] for line in result.starting("Train Epoch")] for result in (first, again, other)]
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
@@ -432,3 +432,15 @@ def test_a_whole_model_as_layers_brings_its_weights(pictures, config, train):
     assert result.code == 0
     assert result.starting("Loading model checkpoint from file: whole.keras")
     assert accuracy(result) >= accuracy(before)
+
+
+def test_memory_that_does_not_suffice_is_no_fault_of_the_program(train, config):
+    """More activations than a machine has addresses for."""
+    large = {"class_name": "UpSampling2D", "config": {"name": "large", "size": 10**6}}
+    config["layers"][3:4] = [large, {"class_name": "GlobalAveragePooling2D", "config": {"name": "mean"}}]
+    config["layers"] = [layer for layer in config["layers"] if layer["class_name"] != "Flatten"]
+    result = train()
+    assert result.code == 1
+    assert "the memory of CPU does not suffice" in result.err
+    assert "data.batch_size" in result.err
+    assert "not foreseen" not in result.err

@@ -20,6 +20,7 @@ from rmldnn.component import Form, Parameter, near_miss
 GROUPS = {
     "job": "rmldnn.run",
     "compute": "rmldnn.engine.compute",
+    "engine": "rmldnn.engine.zero",
     "network": "rmldnn.networks.compile",
     "zoo": "rmldnn.networks.zoo",
     "layer": "rmldnn.networks.layers",

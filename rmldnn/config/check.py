@@ -11,16 +11,21 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rmldnn.component import Form, misspelt, show, unknown_key
+from rmldnn.component import Form, alone, misspelt, show, unknown_key
 from rmldnn.config import catalog
+from rmldnn.config.deepspeed import check_settings
 from rmldnn.errors import Problem
 from rmldnn.optimizers.groups import check_groups
 
 Values = dict[str, Any]
 
-SECTIONS = ("network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints")
+SECTIONS = (
+    "network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints", "engine", "deepspeed",
+)  # fmt: skip
 TOP = ("job", "network", "compute")
 """Groups whose keys stand at the top level."""
+NAMED = {"network": "type", "loss": "function", "optimizer": "type", "lr_scheduler": "type"}
+"""The key of a section that names its component. A name alone stands for an object of this key alone."""
 PARAMETERS = "parameters"
 """The key of `optimizer` that gives keys to some layers only."""
 TRANSFORM_LISTS = ("transforms", "input_transforms", "target_transforms")
@@ -39,10 +44,13 @@ def check(values: Values) -> Iterator[Problem]:
         if isinstance(section, list) and name in _LISTS:
             yield from _LISTS[name](section)
         elif section is not None and not isinstance(section, dict):
-            yield Problem(name, f"must be an object, got {show(section)}")
+            such = f' such as {{"{NAMED[name]}": "..."}}' if name in NAMED else ""
+            yield Problem(name, f"must be an object{such}, got {show(section)}")
         else:
             yield from judge(section)
+    yield from _metrics(values.get("metrics"))
     yield from _tracking(values.get("tracking"))
+    yield from check_settings(values.get("deepspeed"))
     yield from _one_network(values)
     yield from _requirements(values)
 
@@ -113,13 +121,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _metrics(values: Values | None) -> Iterator[Problem]:
-    if values is not None:
-        yield Problem("metrics", f'must be a list such as ["IoU", {{"name": "AUROC"}}], got {show(values)}')
-
-
-def _listed_metrics(items: list[Any]) -> Iterator[Problem]:
-    for index, item in enumerate(items):
+def _metrics(items: Any) -> Iterator[Problem]:
+    if items is not None and not isinstance(items, list):
+        yield Problem("metrics", f'must be a list such as ["IoU", {{"name": "AUROC"}}], got {alone(items)}')
+        return
+    for index, item in enumerate(items or ()):
         here = f"metrics[{index}]"
         if not isinstance(item, (str, dict)):
             yield Problem(here, f'must be a name or an object such as {{"name": "IoU"}}, got {show(item)}')
@@ -131,6 +137,10 @@ def _listed_metrics(items: list[Any]) -> Iterator[Problem]:
 
 def _checkpoints(values: Values | None) -> Iterator[Problem]:
     yield from _keys(catalog.only("checkpoints"), values or {}, "checkpoints")
+
+
+def _engine(values: Values | None) -> Iterator[Problem]:
+    yield from _keys(catalog.only("engine"), values or {}, "engine")
 
 
 def _tracking(section: Any) -> Iterator[Problem]:
@@ -166,7 +176,7 @@ def _schedule(values: Any, path: str) -> Iterator[Problem]:
     if isinstance(values, dict):
         yield from _chosen(values, path, "type", "scheduler")
     else:
-        yield Problem(path, f"must be an object, got {show(values)}")
+        yield Problem(path, f'must be an object such as {{"type": "Step"}}, got {show(values)}')
 
 
 def side_types(data: Values) -> dict[str, Any]:
@@ -225,11 +235,11 @@ _JUDGES = {
     "data": _data,
     "loss": _loss,
     "optimizer": _optimizer,
-    "metrics": _metrics,
     "early_stopping": _early_stopping,
     "checkpoints": _checkpoints,
+    "engine": _engine,
 }
-_LISTS: Mapping[str, Callable[[list[Any]], Iterator[Problem]]] = {"loss": _losses, "metrics": _listed_metrics}
+_LISTS: Mapping[str, Callable[[list[Any]], Iterator[Problem]]] = {"loss": _losses}
 """Sections that may be lists."""
 
 
@@ -244,7 +254,7 @@ def transform(item: Values) -> tuple[Form | None, Any]:
 
 def _transforms(items: Any, path: str) -> Iterator[Problem]:
     if items is not None and not isinstance(items, list):
-        yield Problem(path, f'must be a list such as [{{"resize": [28, 28]}}], got {show(items)}')
+        yield Problem(path, f'must be a list such as [{{"resize": [28, 28]}}], got {alone(items)}')
         return
     for index, item in enumerate(items or ()):
         here = f"{path}[{index}]"
@@ -267,7 +277,7 @@ def _transforms(items: Any, path: str) -> Iterator[Problem]:
 def _slicers(items: Any) -> Iterator[Problem]:
     path = f"data.{SLICERS}"
     if items is not None and not isinstance(items, list):
-        yield Problem(path, f'must be a list such as [{{"sizes": [64, 64, 64]}}], got {show(items)}')
+        yield Problem(path, f'must be a list such as [{{"sizes": [64, 64, 64]}}], got {alone(items)}')
         return
     for index, item in enumerate(items or ()):
         if isinstance(item, dict):
@@ -313,7 +323,11 @@ def _keys(form: Form, values: Values, path: str, also: tuple[str, ...] = (), cal
 
 def _home(key: str, path: str) -> str:
     """Where a key that is misplaced belongs."""
-    fixed = {"": TOP, "data": ("data", "predictions"), **{name: (name,) for name in ("checkpoints", "early_stopping")}}
+    fixed = {
+        "": TOP,
+        "data": ("data", "predictions"),
+        **{name: (name,) for name in ("checkpoints", "early_stopping", "engine")},
+    }
     for section, groups in fixed.items():
         if section != path and any(key in catalog.only(group).parameters for group in groups):
             return f"it belongs to `{section}`" if section else "it belongs to the top level"

@@ -30,7 +30,7 @@ def _files() -> Iterator[tuple[str, str]]:
         yield f"{group}/{form.name}.yaml", _text(form, {}, package=GLOBAL)
     for form in catalog.group("zoo").values():
         yield f"network/{form.name.lower()}.yaml", _text(form, {"type": form.name})
-    for group in ("checkpoints", "predictions"):
+    for group in ("checkpoints", "predictions", "engine"):
         yield f"{group}/{group}.yaml", _text(catalog.only(group), {})
     yield "loader/data.yaml", _text(catalog.only("data"), {})
     for form in catalog.group("source").values():
@@ -125,6 +125,13 @@ def _page() -> Iterator[str]:
     yield from _components("tracker")
     yield "## `checkpoints`\n"
     yield from _table([catalog.only("checkpoints")])
+    yield "## `engine`\n"
+    yield from _table([catalog.only("engine")])
+    yield (
+        "## `deepspeed`\n\nSettings of [DeepSpeed](https://www.deepspeed.ai/docs/config-json/), laid over those that follow "
+        "from `engine`; `rmldnn config --deepspeed config.json` prints the result. What the configuration says in its own "
+        "words (batches, precision, optimizer) is not said here again.\n"
+    )
 
 
 def _components(group: str, level: int = 3) -> Iterator[str]:

@@ -44,7 +44,7 @@ GROUPS: Mapping[str, Group] = {
     INPUT: Group("source", "data", ("data", "data.input_type", "data.type")),
     TARGET: Group("source", "data", (TARGET, "target", "data.target_type", "data.type")),
 }
-_FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "experiment", "hydra", "defaults")
+_FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "engine", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rmldnn.component import near_miss, show
-from rmldnn.config.check import Values, check
+from rmldnn.config.check import NAMED, Values, check
 from rmldnn.config.reader import Document, Location, dotted, read
 from rmldnn.errors import ConfigError, Problem
 
@@ -57,6 +57,7 @@ def load(path: str | Path, *, lenient: bool = False) -> Spec:
     document = read(path)
     spec = Spec(_content(document), document)
     _resolve_aliases(spec)
+    _spell_out(spec.values)
     found = [spec.located(problem) for problem in check(spec.values)]
     problems = sorted([*map(_inside, document.problems), *found], key=_line)
     fatal = [problem for problem in problems if not (lenient and problem.mild)]
@@ -99,6 +100,18 @@ def _resolve_aliases(spec: Spec) -> None:
                 spec.document.record((section, old), line, f"`{old}` and `{new}` mean the same; remove one", mild=True)
             values.setdefault(new, values.pop(old))
             spec.document.lines.setdefault((ROOT, section, new), line)
+
+
+def _spell_out(values: Values) -> None:
+    """Makes the object of a component that is only named: `"loss": "MSE"` is `"loss": {"function": "MSE"}`."""
+    optimizer = values.get("optimizer")
+    for section in (values, optimizer if isinstance(optimizer, dict) else {}):
+        for name, key in NAMED.items():
+            given = section.get(name)
+            if isinstance(given, str):
+                section[name] = {key: given}
+            elif isinstance(given, list):
+                section[name] = [{key: item} if isinstance(item, str) else item for item in given]
 
 
 def _remove(values: Any, unknown: set[tuple[str, str]], location: Location = ()) -> None:

@@ -25,6 +25,7 @@ from rmldnn.component import Form
 from rmldnn.config import catalog, overrides
 from rmldnn.config.check import (
     PARAMETERS,
+    SECTIONS,
     SLICERS,
     TRANSFORM_LISTS,
     Values,
@@ -37,7 +38,7 @@ from rmldnn.config.check import (
 )
 from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, Changes
 from rmldnn.config.spec import Spec
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import ConfigError, DataError, Problem
 
 _INLINE = "<layers of the file>"
 
@@ -68,6 +69,11 @@ class Composed:
                 _located(problem, self.spec, self.changes) if problem.path else problem for problem in error.problems
             ]
             raise type(error)(problems) from error
+        except DataError as error:
+            path, _, message = str(error).partition(": ")
+            if not path.startswith("data."):  # it names a file instead
+                raise
+            raise DataError(str(_located(Problem(path, message), self.spec, self.changes))) from error
 
 
 def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
@@ -105,7 +111,7 @@ def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
 def _file_choices(values: Values) -> dict[str, str | None]:
     """Which component each group takes, as the file says; the words that say so are taken out of `values`."""
     chosen: dict[str, str | None] = {}
-    for section in ("network", "loss", "optimizer", "checkpoints", "data", "metrics", "early_stopping", "tracking"):
+    for section in SECTIONS:
         if values.get(section) is None:
             values.pop(section, None)
     if "network" in values:
@@ -244,6 +250,7 @@ def job(config: Mapping[str, Any]) -> Values:
         "predictions": _node(catalog.only("predictions"), data),
         "checkpoints": _node(catalog.only("checkpoints"), config.get("checkpoints") or {}),
         "compute": _node(catalog.only("compute"), config),
+        "engine": {**_node(catalog.only("engine"), config.get("engine") or {}), "_args_": [config.get("deepspeed")]},
         "stopping": _node(catalog.only("early_stopping"), stopping)
         if (stopping := config.get("early_stopping"))
         else None,

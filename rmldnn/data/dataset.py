@@ -12,6 +12,7 @@ import torch
 from rmldnn.component import component
 from rmldnn.data.affine import Affine
 from rmldnn.data.cache import on_disk
+from rmldnn.data.doubts import taken_for_pictures
 from rmldnn.data.loader import Loader, automatic_workers
 from rmldnn.data.pipeline import Compared, Pipeline
 from rmldnn.data.preload import arrays_in_memory, in_memory
@@ -196,13 +197,16 @@ class _Opening:
         mixing = list(enumerate(self.shared)) if which == "train" else []
         transforms = [*self.shared, *self.own_inputs, *self.own_targets]
         of_target = Part("target", mask=self.mask or (targets is not None and targets.meaning == "classes"))
-        return Dataset(
+        made = Dataset(
             first or self._pipeline(inputs, of_input, which),
             self._pipeline(targets, of_target, which) if targets is not None else None,
             [(item.name, str(item)) for item in transforms if _acts(item, which)],
             [(position, item) for position, item in mixing if isinstance(item, MixTransform)],
             cut[0] if cut else None,
         )
+        if made.targets is not None and train is None and (doubt := taken_for_pictures(made.targets)):
+            _log.warning(f"data.target_type: {doubt}")
+        return made
 
     def _pipeline(self, source: Source, part: Part, which: Which) -> Pipeline:
         shared = list(enumerate(self.shared))

@@ -8,6 +8,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from rmldnn.data.source import Source
+from rmldnn.errors import DataError
+
+
+_REPAIR = "repair or remove it"
+
+
+def ending_a_run(error: DataError) -> DataError:
+    """The error of a sample that cannot be read, where the run ends with it: told how to go on without that sample."""
+    way = f'{_REPAIR}, or leave such samples out by `"on_bad_sample": "skip"` in `data` (`rmldnn data` lists them all)'
+    return DataError(str(error).replace(_REPAIR, way))
 
 
 class Files(Source):

@@ -59,7 +59,7 @@ class Loader:
         rank: Number of this process.
         world: Number of processes.
         num_workers: Worker processes that read ahead; 0 reads here.
-        device: Where batches are wanted; integers travel there as they are, and are scaled there.
+        device: Where inputs are wanted; integers travel there as they are, and are scaled there. See `Dataset.batch`.
         skip_bad: Whether samples that cannot be read are left out, and noted in `skipped`.
     """
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.data.arrays import Arrays, ChannelAxis, Stored, relieve
+from rmldnn.data.files import ending_a_run
 from rmldnn.data.memory import rows
 from rmldnn.data.pipeline import Pipeline, Shape
 from rmldnn.data.source import Indices, Samples, Source
@@ -43,6 +44,7 @@ class Kept(Source):
         self.meaning = source.meaning
         self.groups = source.groups
         self.blocks = source.blocks
+        self.num_classes = getattr(source, "num_classes", 0)
         self.source = source
         self.faults = faults
 
@@ -225,7 +227,7 @@ def read_all(
             return [one if one.flags.c_contiguous else one.copy() for one in samples] if reader.steps else list(samples)
         except DataError as error:
             if not skip_bad:
-                raise
+                raise ending_a_run(error) from error
             if len(indices) == 1:
                 return [str(error)]
             return [read(indices[place : place + 1])[0] for place in range(len(indices))]

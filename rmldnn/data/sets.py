@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from rmldnn.data.files import ending_a_run
 from rmldnn.data.order import sample_generator
 from rmldnn.data.pipeline import Pipeline, Shape
 from rmldnn.data.slices import Sliced
@@ -131,9 +132,9 @@ class Dataset:
             return self._gathered(request.indices, request)
         except _ApartError:
             raise
-        except DataError:
+        except DataError as error:
             if not skip_bad:
-                raise
+                raise ending_a_run(error) from error
         kept, skipped = [], []
         for place in range(request.reads):
             try:
@@ -203,12 +204,14 @@ class Dataset:
         Args:
             request: What was wanted.
             gathered: What came.
-            device: Where it is wanted; where it is by default.
+            device: Where it is wanted; where it is by default. Targets stay, since losses look at their values before
+                they move them; only pictures of several channels, which hold no classes, travel at once.
         """
         inputs = self.inputs.finish(_moved(gathered.inputs, device))
         targets = None
         if self.targets is not None and gathered.targets is not None:
-            targets = self.targets.finish(_moved(gathered.targets, device))
+            in_colour = self.targets.source.meaning == "pixels" and gathered.targets.shape[-1] > 1
+            targets = self.targets.finish(_moved(gathered.targets, device if in_colour else None))
         places = range(request.reads) if gathered.kept is None else gathered.kept
         kept = [place for place in places if place < request.count]
         if request.mixed and kept:
@@ -255,4 +258,4 @@ def _moved(array: NDArray[Any], device: torch.device | None) -> Tensor:
     tensor = torch.from_numpy(array)
     if device is None or device.type == "cpu":
         return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

@@ -24,13 +24,13 @@ class Average:
         self._parameters: list[Tensor] = [parameter for parameter in parameters if parameter.is_floating_point()]
         self._means = [parameter.detach().clone() for parameter in self._parameters]
         self._decay = decay
-        self._updates = 0
+        self.updates = 0
 
     @torch.no_grad()
     def update(self) -> None:
         """Takes note of new weights."""
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        self.updates += 1
+        decay = min(self._decay, (1 + self.updates) / (10 + self.updates))
         torch._foreach_lerp_(self._means, self._parameters, 1 - decay)
 
     def swap(self, to_means: bool) -> None:
@@ -46,12 +46,12 @@ class Average:
 
     def state_dict(self) -> dict[str, object]:
         """What a checkpoint keeps; weights and means must not be swapped."""
-        return {"means": self._means, "updates": self._updates}
+        return {"means": self._means, "updates": self.updates}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Goes on from a checkpoint."""
         means, updates = state["means"], state["updates"]
         assert isinstance(means, list) and isinstance(updates, int)  # noqa: S101 - what `state_dict` gave
-        self._updates = updates
+        self.updates = updates
         for mean, kept in zip(self._means, means, strict=True):
             mean.copy_(kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import pathlib
-import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -13,9 +13,11 @@ import torch
 from torch import nn
 
 from rmldnn.component import component
+from rmldnn.engine.interface import Engine
 from rmldnn.engine.scores import Scores, better
-from rmldnn.errors import CheckpointError, ConfigError, Problem
+from rmldnn.errors import CheckpointError
 from rmldnn.networks import weights
+from rmldnn.output.places import make_folder, require_room
 from rmldnn.steps import EpochEnd, Step
 from rmldnn.types import Count, Keep, NonNegative, Path
 
@@ -55,13 +57,7 @@ def checkpoints(
     folder = None
     if save is not None:
         folder = pathlib.Path(save)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise ConfigError(
-                Problem("checkpoints.save", f"cannot write checkpoints to `{save}`: {error.strerror or error}")
-            ) from None
+        make_folder(save, key="checkpoints.save")
     return Checkpoints(folder, interval, load, format, keep or {}, resume, state_interval)
 
 
@@ -99,9 +95,23 @@ class Checkpoints:
         except CheckpointError as error:
             raise CheckpointError([replace(one, path="checkpoints.load") for one in error.problems]) from None
 
-    def saver(self, network: nn.Module) -> Saver:
-        """What saves the network at the ends of epochs; only rank 0 is to feed it with steps."""
-        return Saver(network, self.folder, self.interval, self.format, self.keep)
+    def saver(self, network: nn.Module, num_epochs: int = 0, engine: Engine | None = None) -> Saver:
+        """What saves the network at the ends of epochs; every process feeds it with steps, and the first one writes.
+
+        Args:
+            network: What to save.
+            num_epochs: Epochs that the run will have, as far as known.
+            engine: What computes; this process alone by default.
+
+        Raises:
+            ConfigError: There is no room for the checkpoints that stay, and for one that is being written.
+        """
+        if self.folder is not None and num_epochs and (engine is None or engine.rank == 0):
+            files = min(-(-num_epochs // self.interval), self.keep.get("last", num_epochs)) + ("best" in self.keep) + 1
+            size = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+            own = f"model_checkpoint_*.{self.format}"
+            require_room(self.folder, files * size, key="checkpoints.save", what="checkpoints of this run", own=own)
+        return Saver(network, self.folder, self.interval, self.format, self.keep, engine)
 
     def due(self, step: EpochEnd) -> bool:
         """Whether the network is saved at the end of an epoch."""
@@ -117,6 +127,7 @@ class Saver:
         interval: Number of epochs from one checkpoint to the next.
         kind: Suffix of the files, which says what they are.
         keep: Which files stay.
+        engine: What computes; this process alone by default.
     """
 
     def __init__(
@@ -126,8 +137,11 @@ class Saver:
         interval: int,
         kind: str = "pt",
         keep: Keep | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self._network = network
+        self._engine = engine
+        self._writes = engine is None or engine.rank == 0
         self._folder = folder
         self._interval = interval
         self._kind = kind
@@ -137,7 +151,7 @@ class Saver:
         self._best: float | None = None
         self.outputs: list[tuple[str, str]] = []
         """What was written last, and its path."""
-        for leftover in folder.glob(".model_checkpoint_*") if folder is not None else ():
+        for leftover in folder.glob(".model_checkpoint_*") if folder is not None and self._writes else ():
             leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
 
     def consume(self, step: Step) -> None:
@@ -152,18 +166,19 @@ class Saver:
             return
         if step.epoch % self._interval == 0 or step.last:
             path = self._path(self._folder, step.epoch)
-            weights.write(path, self._network, step.epoch)
+            self._write(path, step.epoch)
             self._written = [epoch for epoch in self._written if epoch != step.epoch] + [step.epoch]
             self.outputs = [("Model checkpoint", str(path)), *self.outputs[1:]]
             for epoch in self._written[: -self._keep["last"]] if "last" in self._keep else ():
-                self._path(self._folder, epoch).unlink(missing_ok=True)
+                if self._writes:
+                    self._path(self._folder, epoch).unlink(missing_ok=True)
                 self._written.remove(epoch)
         if name := self._keep.get("best"):
             value = self._scores.value(name, "checkpoints.keep.best")
             if self._best is None or better(name, value, self._best):
                 self._best = value
                 path = self._path(self._folder, "best")
-                weights.write(path, self._network, step.epoch)
+                self._write(path, step.epoch)
                 self.outputs = [*self.outputs[:1], ("Best model checkpoint", str(path))]
 
     def close(self) -> None:
@@ -176,6 +191,11 @@ class Saver:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on with what an earlier run had written."""
         self._written, self._best = state["written"], state["best"]
+
+    def _write(self, path: pathlib.Path, epoch: int) -> None:
+        with self._engine.whole() if self._engine is not None else nullcontext():
+            if self._writes:
+                weights.write(path, self._network, epoch)
 
     def _path(self, folder: pathlib.Path, epoch: int | str) -> pathlib.Path:
         return folder / f"model_checkpoint_{epoch}.{self._kind}"

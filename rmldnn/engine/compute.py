@@ -29,6 +29,7 @@ def compute(
     ema: OpenFraction | None = None,
     activation_checkpointing: bool = False,
     deterministic: bool = False,
+    sync_batchnorm: bool = True,
 ) -> Compute:
     """How a run computes.
 
@@ -50,10 +51,13 @@ def compute(
             once more: much less memory, a third more time.
         deterministic: Takes only algorithms that give the same bits every time, some of which are slower; on the CPU
             all do.
+        sync_batchnorm: Lets batch normalisation take mean and variance of the whole batch, whatever part of it a
+            process has, so that several processes learn what one would.
     """
     return Compute(
-        precision, compile, channels_last, accumulate, gradient_clip, ema, activation_checkpointing, deterministic
-    )
+        precision, compile, channels_last, accumulate, gradient_clip, ema, activation_checkpointing, deterministic,
+        sync_batchnorm,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Compute:
     ema: float | None = None
     activation_checkpointing: bool = False
     deterministic: bool = False
+    sync_batchnorm: bool = True
 
     @property
     def autocast(self) -> torch.dtype | None:

@@ -12,9 +12,11 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -22,12 +24,16 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rmldnn.engine.batch_norm import Share, synchronize
 from rmldnn.engine.compute import Compute
-from rmldnn.engine.learning import Learning, Objective
+from rmldnn.engine.learning import Learning
+from rmldnn.engine.local import LocalEngine
+from rmldnn.engine.partitioned import Partitioned, by_parameter, require_parts
 from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.engine.ranks import Ranks
 from rmldnn.engine.rendezvous import meet
 from rmldnn.engine.silence import quiet
+from rmldnn.engine.zero import Zero
 from rmldnn.errors import LaunchError
 from rmldnn.steps import Batch
 
@@ -35,18 +41,19 @@ PATIENCE = timedelta(minutes=30)
 """How long a process waits for another that computes, reads or writes."""
 
 
-class DistributedEngine:
+class DistributedEngine(LocalEngine):
     """One of several processes, each on its own GPU, or each with its share of the processor's cores.
 
     Args:
         ranks: Who this process is among how many.
+        zero: What the processes share; each keeps everything by default.
         timeout: Seconds to wait for the other processes to appear.
 
     Raises:
         LaunchError: Some process did not appear in time, or there are fewer GPUs than processes.
     """
 
-    def __init__(self, ranks: Ranks, *, timeout: float = 120.0) -> None:
+    def __init__(self, ranks: Ranks, *, zero: Zero | None = None, timeout: float = 120.0) -> None:
         self.rank = ranks.rank
         self.world = ranks.world
         self.device = _device(ranks)
@@ -60,12 +67,12 @@ class DistributedEngine:
         self.devices: Sequence[str] = devices
         if self.device.type == "cpu":
             torch.set_num_threads(ranks.threads or self.cores)
+        # DeepSpeed calls functions of torch by names that are to go.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.distributed")
+        self.zero = zero or Zero()
+        """What the processes share."""
         self._network: nn.Module | None = None
-        self._learning: Learning | None = None
-
-    def place(self, network: nn.Module) -> nn.Module:
-        """Moves a network to the device."""
-        return network.to(self.device)
+        self._learning: Learning | Partitioned | None = None
 
     def prepare(
         self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None, compute: Compute | None = None
@@ -77,40 +84,46 @@ class DistributedEngine:
             _broadcast(tensor.detach())
         if optimizer is None:
             return _Replica(prepared(network, compute, self.device))
-        if compute.channels_last:
+        share = Share(twice=getattr(optimizer, "needs_closure", False))
+        if self.world > 1 and compute.sync_batchnorm:
+            synchronize(network, share)
+        stage = self.zero.stage
+        if stage:
+            require_parts(optimizer, stage, compute)
+        elif compute.channels_last:  # pieces of flat tensors have no such order
             last_channels(network)
         run = prepared(network, compute, self.device)
         if getattr(optimizer, "needs_closure", False):  # it takes gradients by itself
             optimizer.reduce = self._mean  # type: ignore[attr-defined]
             self._learning = Learning(optimizer, compute, self.device)
-            return _Replica(run)
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        with quiet(), _contiguous(parameters):
-            deepspeed = _initialize(run, optimizer, self.world)
-        self._learning = Learning(optimizer, compute, self.device, deepspeed.backward, deepspeed.step)
-        return _Replica(run, deepspeed)
+            return _Replica(run, share=share)
+        groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
+        settings = self.zero.settings(
+            self.world, compute.accumulate, compute.gradient_clip if stage else None, on_gpu=self.device.type == "cuda"
+        )
+        if stage:
+            by_parameter(optimizer, self._sum)
+            with quiet():
+                deepspeed, gathered = _initialize(run, optimizer, settings)
+            self._learning = Partitioned(deepspeed, optimizer, groups, compute, gathered)
+        else:
+            with quiet(), _contiguous([parameter for group in groups for parameter in group["params"]]):
+                deepspeed, _ = _initialize(run, optimizer, settings)
+            self._learning = Learning(
+                optimizer,
+                compute,
+                self.device,
+                partial(deepspeed.backward, scale_wrt_gas=False),
+                deepspeed.step,
+                deepspeed.set_gradient_accumulation_boundary,
+            )
+        return _Replica(run, deepspeed, share)
 
-    def learn(self, objective: Objective, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-        """One update; returns the loss and the gradient's norm before it."""
-        if self._learning is None:
-            raise RuntimeError("learn() needs an optimizer: give prepare() one")
-        return self._learning.learn(objective, batches)
-
-    def evaluating(self, yes: bool) -> None:
-        """Turns from learning to evaluation, or back."""
-        if self._network is not None:
-            self._network.train(not yes)
-        if self._learning is not None:
-            self._learning.evaluating(yes)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the optimizer and of what goes with it: every process holds all of it."""
-        return self._learning.state_dict() if self._learning is not None else {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
-        if self._learning is not None:
-            self._learning.load_state_dict(state)
+    def whole(self, *, changed: bool = False) -> AbstractContextManager[None]:
+        """Inside, the network's parameters are whole in every process; all call it."""
+        if isinstance(self._learning, Partitioned):
+            return self._learning.whole(changed=changed)
+        return nullcontext()
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sums a tensor over all processes; on the way back the gradient is multiplied by their number."""
@@ -150,33 +163,42 @@ class DistributedEngine:
         if dist.is_initialized():
             dist.destroy_process_group()
 
-    def __enter__(self) -> DistributedEngine:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        super().__exit__(kind, error, trace)
         if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_DEATH):
             raise LaunchError(
                 f"process {self.rank} of {self.world} stops because another process of the run has ended or hangs; "
                 "the first message of another process says why"
             ) from error
 
-    def _mean(self, tensor: Tensor) -> Tensor:
-        """The mean over all processes."""
+    def _sum(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes, in place."""
         dist.all_reduce(tensor)
-        return tensor.div_(self.world)
+        return tensor
+
+    def _mean(self, tensor: Tensor) -> Tensor:
+        """The mean over all processes, in place."""
+        return self._sum(tensor).div_(self.world)
 
     def _introduce(self) -> tuple[list[str], int, int]:
         """Devices of the run, number of processes on this machine, and number of its cores that fall to this one."""
         cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-        mine = (str(self.device).upper(), socket.gethostname(), cores)
+        mine = (str(self.device).upper(), socket.gethostname(), cores, _gpu(self.device))
         everyone: list[Any] = [None] * self.world
         dist.all_gather_object(everyone, mine)
-        neighbours = [theirs for _, host, theirs in everyone if host == mine[1]]
+        neighbours = [theirs for _, host, theirs, _ in everyone if host == mine[1]]
+        gpus = [(host, gpu) for _, host, _, gpu in everyone if gpu is not None]
+        if len(set(gpus)) < len(gpus):
+            self.close()
+            host = next(place for place in gpus if gpus.count(place) > 1)[0]
+            raise LaunchError(
+                f"several of the {self.world} processes have the same GPU on {host}; start one process for each GPU, "
+                "or set CUDA_VISIBLE_DEVICES to nothing to compute on the CPU"
+            )
         share = sum(1 / sum(core in theirs for theirs in neighbours) for core in cores)
-        return sorted({device for device, _, _ in everyone}), len(neighbours), max(1, int(share + 1e-6))
+        return sorted({device for device, *_ in everyone}), len(neighbours), max(1, int(share + 1e-6))
 
 
 _SIGNS_OF_DEATH = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "timed out")
@@ -204,19 +226,29 @@ class _Replica(nn.Module):
     through the network, and nothing of its output is kept.
     """
 
-    def __init__(self, network: nn.Module, learning: nn.Module | None = None) -> None:
+    def __init__(self, network: nn.Module, learning: nn.Module | None = None, share: Share | None = None) -> None:
         super().__init__()
         self.network = network
+        self._share = share or Share()
         self._learning = [learning or network]  # in a list, lest its parameters count twice
 
     def forward(self, inputs: Tensor) -> Tensor:
-        run = self._learning[0] if torch.is_grad_enabled() else self.network
+        if not torch.is_grad_enabled():
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+            ):  # weights that are brought together here are learned from later
+                return self._run(self.network, inputs)
+        return self._run(self._learning[0], inputs)
+
+    def _run(self, run: nn.Module, inputs: Tensor) -> Tensor:
+        self._share.empty = not len(inputs)
         if len(inputs):
             return run(inputs)  # type: ignore[no-any-return]
         return run(inputs.new_zeros(1, *inputs.shape[1:]))[:0]  # type: ignore[no-any-return]
 
 
-def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, world: int) -> Any:
+def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, Any]) -> tuple[Any, Any]:
     if not torch.cuda.is_available():
         Ranks.export_defaults(DS_ACCELERATOR="cpu")
     import deepspeed
@@ -227,21 +259,13 @@ def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, world: int
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     # Gloo reduces well enough, and this operator would be compiled at first use: a minute, and a compiler, for nothing.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    engine, *_ = deepspeed.initialize(
-        model=network,
-        optimizer=optimizer,
-        dist_init_required=False,
-        config={
-            "train_batch_size": world,  # bookkeeping only: `total` weighs the samples
-            "train_micro_batch_size_per_gpu": 1,
-            "gradient_accumulation_steps": 1,
-            "gradient_clipping": 0.0,  # by default DeepSpeed clips the norm to 1, unasked
-            "steps_per_print": None,
-            "zero_allow_untested_optimizer": True,
-            "zero_optimization": {"stage": 0},
-        },
-    )
-    return engine
+    engine, *_ = deepspeed.initialize(model=network, optimizer=optimizer, dist_init_required=False, config=settings)
+    inner = getattr(engine.optimizer, "optimizer", optimizer)
+    if inner is not optimizer:  # an Adagrad that DeepSpeed made anew, without groups and learning rates
+        optimizer.state.clear()
+        optimizer.state.update(inner.state)
+        engine.optimizer.optimizer = optimizer
+    return engine, deepspeed.zero.GatheredParameters
 
 
 @contextmanager
@@ -267,11 +291,11 @@ def _device(ranks: Ranks) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count == 0:
         return torch.device("cpu")
-    index = 0 if count == 1 and ranks.local_world > 1 and ranks.local_rank > 0 else ranks.local_rank
-    if index >= count:
-        raise LaunchError(
-            f"there are {ranks.local_world} processes but {count} GPUs on this node; start one process for each GPU, "
-            "or set CUDA_VISIBLE_DEVICES to nothing to compute on the CPU"
-        )
+    index = ranks.local_rank % count  # launchers may show each process one GPU of its own
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
+
+
+def _gpu(device: torch.device) -> str | None:
+    """What tells a GPU from others, whatever its number; None for a CPU."""
+    return str(torch.cuda.get_device_properties(device).uuid) if device.type == "cuda" else None

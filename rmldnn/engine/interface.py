@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Objective
 from rmldnn.engine.ranks import Ranks
+from rmldnn.engine.zero import Zero
 from rmldnn.steps import Batch
 
 
@@ -82,6 +84,14 @@ class Engine(Protocol):
         """Sums a tensor over all processes, gradients included; all call it, with equal shapes."""
         ...
 
+    def whole(self, *, changed: bool = False) -> AbstractContextManager[None]:
+        """Inside, the network's parameters are whole in every process, which all call it.
+
+        Args:
+            changed: Whether they are changed inside, in all processes alike.
+        """
+        ...
+
     def told(self, text: str) -> str:
         """What the first process says, in all of them."""
         ...
@@ -105,21 +115,22 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-def open_engine(ranks: Ranks | None = None, *, timeout: float = 120.0) -> Engine:
-    """The engine for the processes that a launcher started: plain torch for one, DeepSpeed for more.
+def open_engine(ranks: Ranks | None = None, zero: Zero | None = None, *, timeout: float = 120.0) -> Engine:
+    """The engine for the processes that a launcher started: plain torch for one that needs no more, else DeepSpeed.
 
     Args:
         ranks: Who this process is among how many; read from the environment if absent.
+        zero: What the processes share.
         timeout: Seconds to wait for the other processes to appear.
 
     Raises:
         LaunchError: The environment is half set, or some process did not appear in time.
     """
     ranks = ranks or Ranks.from_environment()
-    if ranks.world == 1:
+    if ranks.world == 1 and not (zero and zero.wanted):
         from rmldnn.engine.local import LocalEngine
 
         return LocalEngine()
     from rmldnn.engine.distributed import DistributedEngine
 
-    return DistributedEngine(ranks, timeout=timeout)
+    return DistributedEngine(ranks, zero=zero, timeout=timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ class Learning:
         device: Where the parameters are.
         backward: Adds the gradient of a loss to the parameters', as that of the whole run.
         apply: Lets the optimizer take its step, where that is more than a call of it.
+        announce: Is told of each batch whether it is the last one before that.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Learning:
         device: torch.device,
         backward: Callable[[Tensor], Any] = Tensor.backward,
         apply: Callable[[], Any] | None = None,
+        announce: Callable[[bool], Any] | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -43,6 +45,8 @@ class Learning:
         self._clip = compute.gradient_clip
         self._backward = backward
         self._apply = apply or optimizer.step
+        self._announce = announce or (lambda _: None)
+        self._learned: list[Tensor] | None = None  # weights that learn, while others are evaluated
 
     def learn(self, objective: Objective, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
         """One update by the gradient of the mean loss of some batches, each weighed by its samples.
@@ -54,7 +58,8 @@ class Learning:
             return self._minimize(objective, list(batches))
         mean: Tensor | None = None
         first = size = 0
-        for batch in batches:
+        for batch, last in marked(batches):
+            self._announce(last)
             loss = objective(batch)
             first = first or batch.size
             size += batch.size
@@ -81,9 +86,8 @@ class Learning:
         """Puts the weights that are to be evaluated and saved in place of those that learn, or back."""
         if self.average is not None:
             self.average.swap(yes)
-        turn = getattr(self.optimizer, "eval" if yes else "train", None)  # schedule-free optimizers keep two sets
-        if turn is not None:
-            turn()
+        if hasattr(self.optimizer, "eval"):  # schedule-free optimizers keep two sets of weights
+            self._turn(yes)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps besides the weights."""
@@ -101,6 +105,19 @@ class Learning:
             self.average.load_state_dict(state["average"])
         if self._scaler is not None and "scaler" in state:
             self._scaler.load_state_dict(state["scaler"])
+
+    @torch.no_grad()
+    def _turn(self, yes: bool) -> None:
+        """Lets the optimizer put its other weights in place, and later the very same bits back, which it cannot."""
+        optimizer: Any = self.optimizer
+        if yes and self._learned is None:
+            self._learned = [parameter.clone() for parameter in self.parameters]
+            optimizer.eval()
+        elif not yes:
+            optimizer.train()
+            if self._learned is not None:
+                torch._foreach_copy_(self.parameters, self._learned)
+                self._learned = None
 
     def _step(self) -> None:
         if self._scaler is None:
@@ -123,6 +140,17 @@ class Learning:
         if self.average is not None:
             self.average.update()
         return loss.detach(), norm if norm is not None else torch.zeros_like(loss)
+
+
+def marked(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:
+    """Batches, and whether each is the last."""
+    before: Batch | None = None
+    for batch in batches:
+        if before is not None:
+            yield before, False
+        before = batch
+    if before is not None:
+        yield before, True
 
 
 def shorten(parameters: Iterable[Tensor], norm: Tensor, limit: float) -> None:

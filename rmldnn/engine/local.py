@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Learning, Objective
+from rmldnn.engine.memory import is_exhausted
 from rmldnn.engine.prepared import last_channels, prepared
+from rmldnn.errors import RmldnnError
 from rmldnn.losses.reduction import alone
 from rmldnn.steps import Batch
 
@@ -34,7 +37,7 @@ class LocalEngine:
         self.devices: Sequence[str] = (str(self.device).upper(),)
         self.cores = len(os.sched_getaffinity(0))
         self._network: nn.Module | None = None
-        self._learning: Learning | None = None
+        self._learning: Learning | Any | None = None
 
     def place(self, network: nn.Module) -> nn.Module:
         """Moves a network to the device."""
@@ -74,6 +77,10 @@ class LocalEngine:
         if self._learning is not None:
             self._learning.load_state_dict(state)
 
+    def whole(self, *, changed: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002
+        """The network's parameters are."""
+        return nullcontext()
+
     def told(self, text: str) -> str:
         """The same."""
         return text
@@ -92,3 +99,9 @@ class LocalEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if is_exhausted(error):
+            raise RmldnnError(
+                f"the memory of {str(self.device).upper()} does not suffice ({' '.join(str(error).split())}); "
+                'take a smaller `data.batch_size` (or "auto") and `data.test_batch_size`, set `activation_checkpointing`, '
+                "which keeps less for the backward pass, or let layers compute with 16 bits: `precision` bf16 or fp16"
+            ) from error

@@ -5,6 +5,7 @@ The loop never waits for the device: losses and norms stay tensors, and a consum
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,11 +19,13 @@ from rmldnn.engine.interface import Engine
 from rmldnn.engine.progress import Mean, Progress
 from rmldnn.engine.scores import Scores
 from rmldnn.engine.stopping import EarlyStopping
+from rmldnn.losses.target import moved
 from rmldnn.steps import Batch, EpochEnd, EvalEnd, EvalStep, Step, TrainEnd, TrainStep
 from rmldnn.tasks.supervised import Task
 from rmldnn.types import Total
 
 _Result = TypeVar("_Result")
+log = logging.getLogger("rmldnn")
 
 
 class Loader(Protocol):
@@ -54,6 +57,9 @@ class Schedule(Protocol):
 
 class Metrics(Protocol):
     """Further numbers about outputs and targets, as `metrics.measure` gives them."""
+
+    classes: Sequence[str]
+    """Names of the classes, by index, as far as they have names."""
 
     def update(self, output: Tensor, target: Tensor) -> None:
         """Takes this process's share of a batch."""
@@ -127,6 +133,8 @@ def fit(
             learner.scheduler.step(epoch, loss)
         progress.next_epoch()
         progress.over = stopping is not None and stopping.over(epoch, scores)
+        if stopping is not None and progress.over and epoch < num_epochs:
+            log.info(f"Stopped early {stopping.reason(epoch)}")
         yield EpochEnd(epoch, num_epochs, progress.over or epoch == num_epochs)
 
 
@@ -230,18 +238,20 @@ def _evaluate(
             if loss is not None:
                 mean.add(loss, batch.size)
             if batch.targets is not None and loss is not None:
+                targets = moved(batch.targets, output.device)  # once for all of them
                 if metric is not None:
-                    more = engine.total(metric.sums(output, batch.targets))
+                    more = engine.total(metric.sums(output, targets))
                     sums = more if sums is None else sums + more
                     accuracy = metric.value(sums)
                 if metrics is not None:
-                    metrics.update(output, batch.targets)
+                    metrics.update(output, targets)
             names, predictions = engine.gather(batch, output) if want_predictions else ((), None)
         yield EvalStep(epoch, num_epochs, number, num_batches, batch.size, loss, accuracy, names, predictions)
     if loss is not None:
         loss = mean.value()
         measured = metrics.compute(engine.total) if metrics is not None else {}
-    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured)
+    classes = metrics.classes if metrics is not None else ()
+    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured, classes)
     return loss
 
 

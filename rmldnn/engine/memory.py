@@ -1,4 +1,4 @@
-"""How much memory is free."""
+"""How much memory is free, and whether there was too little."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ import torch
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container says how much memory it may have."""
+
+_SIGNS_OF_NEED = ("out of memory", "ALLOC_FAILED", "DefaultCPUAllocator: can't allocate memory")
+"""What torch, and libraries that it calls, say where they get no memory."""
+
+
+def is_exhausted(error: BaseException | None) -> bool:
+    """Whether an error says that there was too little memory."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_NEED)
 
 
 def free_bytes(device: torch.device) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,11 +19,15 @@ from rmldnn.engine.interface import Engine
 from rmldnn.engine.leaving import SIGNALS, Leave
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.states import State
-from rmldnn.errors import CheckpointError, ConfigError, Problem, StoppedError
+from rmldnn.engine.terms import Terms
+from rmldnn.errors import CheckpointError, Problem, StoppedError
+from rmldnn.output.places import require_room
 from rmldnn.steps import EpochEnd, EvalStep, Step, TrainStep
 
 log = logging.getLogger("rmldnn")
 
+AUTO = "auto"
+"""What `checkpoints.resume` says for the newest state."""
 _KEPT = 2
 """States that stay: the last one, and the one before, should the disk lose the last."""
 
@@ -49,6 +52,7 @@ class Resumable:
         folder: Where states are.
         engine: What computes.
         network: The network; its weights as they learn are saved.
+        terms: What the training learns by.
         progress: How far the training is.
         parts: What else goes on in every process, by name: the schedule, the guard.
         records: What goes on in the first process: files, the best checkpoint.
@@ -62,6 +66,7 @@ class Resumable:
         folder: Path,
         engine: Engine,
         network: nn.Module,
+        terms: Terms,
         progress: Progress,
         parts: Mapping[str, Stateful],
         records: Mapping[str, Stateful],
@@ -74,6 +79,7 @@ class Resumable:
         self._folder = folder
         self._engine = engine
         self._network = network
+        self._terms = terms
         self._progress = progress
         self._parts = dict(parts)
         self._records = dict(records)
@@ -84,31 +90,37 @@ class Resumable:
         if engine.rank == 0:
             _require_room(folder, network)
 
-    def resume(self, state: State) -> None:
+    def resume(self, state: State, *, anew: Callable[[], Collection[str]] = tuple) -> None:
         """Goes on from a state.
 
+        Args:
+            state: The state.
+            anew: Asked, once the state is known to fit, for names of records whose files begin with the state.
+
         Raises:
-            CheckpointError: It is that of another network or another optimizer.
+            CheckpointError: It is that of another network, another optimizer, or a training by other terms.
+            ConfigError: A file of the run is not what it was.
         """
+        weights, engine, kept = (state.load(part) for part in ("network", "engine", "run"))
+        self._terms.require(state, weights)
+        kept["parts"].setdefault("schedule", {"done": float(kept["parts"]["progress"]["epoch"] - 1)})
         try:
-            self._network.load_state_dict(state.load("network"))
-            self._engine.load_state_dict(state.load("engine"))
-            kept = state.load("run")
+            self._terms.settle(engine, weights)
+            with self._engine.whole(changed=True):
+                self._network.load_state_dict(weights)
+            self._engine.load_state_dict(engine)
             for name, part in {**self._parts, "progress": self._progress}.items():
                 if name in kept["parts"]:
                     part.load_state_dict(kept["parts"][name])
-            for name, record in self._records.items() if self._engine.rank == 0 else ():
+            begins = anew()
+            for name, record in self._records.items():
                 if name in kept["records"]:
-                    record.load_state_dict(kept["records"][name])
+                    known = kept["records"][name]
+                    record.load_state_dict({"seconds": known["seconds"]} if name in begins else known)
         except (RuntimeError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(
-                Problem(
-                    "checkpoints.resume",
-                    f"`{state.folder}` is the state of another training: {reason}; start anew, or take only its "
-                    "weights by `checkpoints.load`",
-                )
-            ) from error
+            reason = " ".join(str(error).split())
+            message = f"`{state.folder}` is the state of another training: {reason}; start anew, or take only its "
+            raise CheckpointError(Problem("checkpoints.resume", message + "weights by `checkpoints.load`")) from error
 
     def consume(self, step: Step) -> None:
         """Saves the state if it is time for it, and leaves if the run is told to.
@@ -144,33 +156,33 @@ class Resumable:
         self._engine.evaluating(False)
         progress = self._progress
         place = self._folder / f"epoch_{progress.epoch}_sample_{progress.seen}"
-        if self._engine.rank == 0:
-            run = {
-                "parts": {name: part.state_dict() for name, part in {**self._parts, "progress": progress}.items()},
-                "records": {name: record.state_dict() for name, record in self._records.items()},
-            }
-            parts = {"network": self._network.state_dict(), "engine": self._engine.state_dict(), "run": run}
-            facts = {"processes": self._engine.world}
-            states.clean(self._folder, states.save(self._folder, progress.epoch, progress.seen, parts, facts), _KEPT)
-            self.outputs = [("Run folder", str(self._folder.parent))]
+        engine = self._engine.state_dict()
+        with self._engine.whole():
+            if self._engine.rank == 0:
+                run = {
+                    "parts": {name: part.state_dict() for name, part in {**self._parts, "progress": progress}.items()},
+                    "records": {name: record.state_dict() for name, record in self._records.items()},
+                }
+                parts = {"network": self._network.state_dict(), "engine": engine, "run": run}
+                facts = {"processes": self._engine.world, **self._terms.facts()}
+                saved = states.save(self._folder, progress.epoch, progress.seen, parts, facts)
+                states.clean(self._folder, saved, _KEPT)
+                self.outputs = [("Run folder", str(self._folder.parent))]
         self._saved = time.monotonic()
         return place
 
 
-def find(checkpoints: Checkpoints, folder: Path) -> State | None:
-    """The state that a run is to go on from; None if it starts anew, as it does if it was killed before the first one.
-
-    Args:
-        checkpoints: Whether and where from.
-        folder: The states of the run folder.
+def named(resume: str | None) -> State | None:
+    """The state that the user names; None if it is to be the newest of the run folder, or the training begins anew.
 
     Raises:
-        CheckpointError: The state that the user names is none.
+        CheckpointError: There is none at that place.
     """
-    if checkpoints.resume is None:
-        return None
-    if checkpoints.resume.lower() != "auto":
-        return states.load(Path(checkpoints.resume))
+    return None if resume is None or resume.lower() == AUTO else states.load(Path(resume))
+
+
+def newest(folder: Path) -> State | None:
+    """The newest state of a run; None if it was killed before the first one, and begins anew."""
     state = states.newest(folder)
     if state is None:
         log.info(f"There is no state to go on from in `{folder}`; the training starts anew")
@@ -181,12 +193,4 @@ def _require_room(folder: Path, network: nn.Module) -> None:
     """Refuses a disk without room for states: weights, and two numbers for each that an optimizer keeps, twice."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     needed = 3 * weights * (_KEPT + 1)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise ConfigError(
-            Problem(
-                "run_folder",
-                f"`{folder}` has room for {free / 2**20:.0f} MiB, but states of this training need about "
-                f"{needed / 2**20:.0f} MiB; make room, or choose another place",
-            )
-        )
+    require_room(folder, needed, key="run_folder", what="states of this training", own="epoch_*/*")

@@ -47,21 +47,23 @@ class Scores:
         return float(known[name.lower()])
 
 
-def require_score(name: str, key: str, known: Sequence[str]) -> None:
-    """Refuses the name of a number that a training will not have.
+def require_scores(wanted: Mapping[str, str | None], known: Sequence[str]) -> None:
+    """Refuses names of numbers that a training will not have.
 
     Args:
-        name: What the user wrote.
-        key: Where.
+        wanted: What the user wrote, if anything, by key of the configuration.
         known: What there will be; of a metric, also the numbers of single classes.
 
     Raises:
-        ConfigError: There will be no such number.
+        ConfigError: There will be no such numbers; tells of all.
     """
-    if name.partition("/")[0].lower() not in [given.lower() for given in known]:
-        raise ConfigError(
-            Problem(key, f"this run has no `{name}`; it has {', '.join(f'`{given}`' for given in known)}")
-        )
+    there = [given.lower() for given in known]
+    having = f"it has {', '.join(f'`{given}`' for given in known)}"
+    if not any(given.startswith("test_") for given in known):
+        having += ", as there is no test set with targets (`data.test_input_path`)"
+    missing = {key: name for key, name in wanted.items() if name and name.partition("/")[0].lower() not in there}
+    if missing:
+        raise ConfigError([Problem(key, f"this run has no `{name}`; {having}") for key, name in missing.items()])
 
 
 def better(name: str, one: float, other: float, by: float = 0.0) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from rmldnn.disk import Disk
 from rmldnn.errors import CheckpointError, Problem, RmldnnError
 
 log = logging.getLogger("rmldnn")
@@ -79,7 +80,7 @@ def save(folder: Path, epoch: int, sample: int, parts: Mapping[str, Any], facts:
             shutil.rmtree(place)
         partial.rename(place)
         _sync(folder)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+    except (OSError, RuntimeError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
         raise RmldnnError(f"cannot save the state of the training to `{folder}`: {reason}; make room there") from error
@@ -129,9 +130,9 @@ def clean(folder: Path, last: Path, keep: int) -> None:
 
 
 def _write(path: Path, content: Any) -> dict[str, Any]:
-    with path.open("wb") as file:
+    with Disk(path, "w") as file:
         torch.save(content, file)
-        file.flush()
+        file.check()
         os.fsync(file.fileno())
     return {"bytes": path.stat().st_size, "sha256": _digest(path)}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rmldnn.component import component
 from rmldnn.engine.scores import Scores, better
+from rmldnn.output.rows import number
 from rmldnn.types import Count, NonNegative
 
 
@@ -41,12 +42,26 @@ class EarlyStopping:
         value = scores.value(self.monitor, "early_stopping.monitor")
         if self._best is None or better(self.monitor, value, self._best, self._min_delta):
             self._best, self._best_epoch = value, epoch
-        return epoch >= self._min_epochs and epoch - self._best_epoch >= self._patience
+        return self.ended(epoch)
+
+    def ended(self, epoch: int) -> bool:
+        """Whether the training ends with this epoch, whose numbers are known; a larger patience lets it go on."""
+        waited = epoch - self._best_epoch
+        return self._best is not None and epoch >= self._min_epochs and waited >= self._patience
+
+    def reason(self, epoch: int) -> str:
+        """Why the training has ended with this epoch."""
+        waited = epoch - self._best_epoch
+        return (
+            f"after epoch {epoch}: {self.monitor} has not become better for {waited} epoch{'s' if waited > 1 else ''}; "
+            f"best {number(self._best or 0.0)} in epoch {self._best_epoch}"
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"best": self._best, "epoch": self._best_epoch}
+        return {"monitor": self.monitor, "best": self._best, "epoch": self._best_epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
-        self._best, self._best_epoch = state["best"], state["epoch"]
+        """Goes on from a checkpoint; the best value of another number than `monitor` is none."""
+        if state.get("monitor", self.monitor).lower() == self.monitor.lower():
+            self._best, self._best_epoch = state["best"], state["epoch"]

@@ -35,6 +35,10 @@ def bce(output: Tensor, target: Tensor, total: Total = alone, *, source: Source 
     if source == "log_softmax" or output.dtype is torch.float16:  # whose gradients torch's kernel makes infinite
         return _of_logarithms(output, target, total, "BCE", source)
     output = wide(output)
+    if target.device != output.device and not _is_share(
+        output, target
+    ):  # the kernel of a GPU does not say what is wrong
+        raise ConfigError(Problem("loss", _TARGET))
     target = dense(output, target, "BCE")
     try:
         with torch.autocast(output.device.type, enabled=False):  # where torch refuses, since outputs could be 16 bits
@@ -73,6 +77,14 @@ def bce_with_logits(
     return _of_logarithms(output, target, total, "BCEWithLogits", source, pos_weight)
 
 
+def _is_share(output: Tensor, target: Tensor) -> bool:
+    """Whether a dense target holds values from 0 to 1 only; class indices are judged where they become vectors."""
+    if not target.numel() or (output.shape[1] > 1 and target.shape != output.shape):
+        return True
+    low, high = target.aminmax()
+    return bool(low >= 0 and high <= 1)
+
+
 def _of_scores(
     output: Tensor, target: Tensor, total: Total, loss: str, pos_weight: list[float] | None = None
 ) -> Tensor:
@@ -105,6 +117,7 @@ _OUTPUT = (
     "`loss.source` to `linear` if it gives logits"
 )
 _TARGET = (
-    "BCE takes targets from 0 to 1, but the target holds values outside; scale it to that range, or for more than two "
-    "classes give the network one output for each class"
+    "BCE takes targets from 0 to 1, but the target holds values outside; list the values of masks in the order of the "
+    'classes, such as `"values": [0, 255]` in `data`, scale it to that range, or for more than two classes give the '
+    "network one output for each class"
 )

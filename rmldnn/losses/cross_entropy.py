@@ -8,7 +8,7 @@ from rmldnn.component import component
 from rmldnn.losses.nll import likelihood, of_probabilities
 from rmldnn.losses.reduction import alone, ratio
 from rmldnn.losses.source import log_probabilities
-from rmldnn.losses.target import indices_on_device, is_dense, no_class_to_ignore
+from rmldnn.losses.target import indices_on_device, is_dense, moved, no_class_to_ignore
 from rmldnn.losses.weights import by_channel, class_weights, masses
 from rmldnn.types import NonNegative, OpenFraction, Source, Total
 
@@ -49,7 +49,7 @@ def cross_entropy(
     if is_dense(output, target):
         if ignore_index is not None:
             raise no_class_to_ignore()
-        target = target.to(logarithms, non_blocking=True)
+        target = moved(target, logarithms.device).to(logarithms)
         return of_probabilities(logarithms, (1 - label_smoothing) * target + label_smoothing / classes, total, weight)
     indices = indices_on_device(output, target, "CrossEntropy", ignore_index)
     mass = masses(logarithms, indices, weight, ignore_index)

@@ -11,7 +11,15 @@ from torch import Tensor
 from rmldnn.component import component
 from rmldnn.losses.reduction import alone, ratio
 from rmldnn.losses.source import log_probabilities
-from rmldnn.losses.target import check_range, class_indices, is_dense, no_class_to_ignore, out_of_range
+from rmldnn.losses.target import (
+    check_range,
+    class_indices,
+    indices_on_device,
+    is_dense,
+    moved,
+    no_class_to_ignore,
+    out_of_range,
+)
 from rmldnn.losses.weights import by_channel, class_weights, masses
 from rmldnn.types import NonNegative, Source, Total
 
@@ -63,10 +71,12 @@ def likelihood(
         if ignore_index is not None:
             raise no_class_to_ignore()
         return of_probabilities(output, target, total, weight)
+    if torch.are_deterministic_algorithms_enabled():  # GPUs know no such form of torch's loss of maps
+        return _gathered(output, indices_on_device(output, target, loss, ignore_index), total, weight, ignore_index)
     target = class_indices(output, target, loss)
-    if output.is_cuda and not target.is_cuda:
+    if target.device != output.device:
         check_range(target, classes, loss, ignore_index)
-        target = target.to(output.device, non_blocking=True)
+        target = moved(target, output.device)
     weights = None if weight is None else class_weights(weight, output)
     ignored = -100 if ignore_index is None else ignore_index
     certain = ignore_index is None and (weight is None or min(weight) >= torch.finfo(output.dtype).tiny)
@@ -75,7 +85,7 @@ def likelihood(
         value = F.nll_loss(output, target, weights, ignore_index=ignored, reduction="mean" if fused else "sum")
     except IndexError as error:  # torch's kernel looks at every index anyway, so the check costs nothing
         index = re.search(r"-?\d+", str(error))
-        raise out_of_range(int(index.group()) if index else -1, classes, loss) from None
+        raise out_of_range(int(index.group()) if index else -1, classes, loss, target) from None
     if fused:
         return value
     if weight is None and ignore_index is None:
@@ -83,9 +93,19 @@ def likelihood(
     return ratio(value, masses(output, target, weight, ignore_index).sum(), total)
 
 
+def _gathered(
+    output: Tensor, indices: Tensor, total: Total, weight: list[float] | None, ignore_index: int | None
+) -> Tensor:
+    mass = masses(output, indices, weight, ignore_index)
+    if ignore_index is not None:
+        indices = indices.where(indices != ignore_index, 0)
+    right = output.gather(1, indices.unsqueeze(1)).squeeze(1)
+    return ratio(-(right * mass).sum(), mass.sum(), total)
+
+
 def of_probabilities(output: Tensor, target: Tensor, total: Total, weight: list[float] | None) -> Tensor:
     """The loss for probabilities of classes in place of one that is right; arguments as in `likelihood`."""
     if weight is not None:
         output = output * by_channel(class_weights(weight, output), output)
-    loss = -(output * target.to(output, non_blocking=True)).sum()
+    loss = -(output * moved(target, output.device).to(output)).sum()
     return ratio(loss, target.numel() / output.shape[1], total)

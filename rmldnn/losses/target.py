@@ -37,7 +37,7 @@ def class_indices(output: Tensor, target: Tensor, loss: str) -> Tensor:
     if not target.is_floating_point():
         return target.long()
     nearest = target.round()
-    if not target.is_cuda and not torch.allclose(target, nearest, rtol=0, atol=_BESIDE):
+    if not target.is_cuda and target.numel() and not (target - nearest).abs_().max() <= _BESIDE:
         fraction = target[~torch.isclose(target, nearest, rtol=0, atol=_BESIDE)][0]
         raise _wrong(
             f"{loss} takes class indices 0, 1, 2, ..., but the target holds fractions such as {fraction:.4g}; masks "
@@ -53,7 +53,14 @@ def indices_on_device(output: Tensor, target: Tensor, loss: str, ignore_index: i
     indices = class_indices(output, target, loss)
     if not indices.is_cuda:
         check_range(indices, output.shape[1], loss, ignore_index)
-    return indices.to(output.device, non_blocking=True)
+    return moved(indices, output.device)
+
+
+def moved(target: Tensor, device: torch.device) -> Tensor:
+    """A target whose values were judged, on a device, which reads it by itself and for which nobody waits."""
+    if target.device == device:
+        return target
+    return (target.pin_memory() if device.type == "cuda" else target).to(device, non_blocking=True)
 
 
 def check_range(target: Tensor, classes: int, loss: str, ignore_index: int | None = None) -> None:
@@ -64,20 +71,36 @@ def check_range(target: Tensor, classes: int, loss: str, ignore_index: int | Non
     """
     if target.numel() == 0:
         return
+    low, high = target.aminmax()
+    if low >= 0 and high < classes:
+        return
     wrong = (target < 0) | (target >= classes)
     if ignore_index is not None:
         wrong &= target != ignore_index
     if wrong.any():
-        raise out_of_range(int(target[wrong][0]), classes, loss)
+        raise out_of_range(int(target[wrong][0]), classes, loss, target)
 
 
-def out_of_range(index: int, classes: int, loss: str) -> ConfigError:
-    """The error of a class index that the network has no output for."""
+def out_of_range(index: int, classes: int, loss: str, target: Tensor) -> ConfigError:
+    """The error of a class index that the network has no output for.
+
+    Args:
+        index: The index.
+        classes: How many outputs there are.
+        loss: Name of the loss.
+        target: All indices of the batch, on the host. Where they are as few as the classes, they may be values of
+            pixels that stand for classes, such as 0 and 255.
+    """
+    found = target.unique().tolist()
+    stand_for_classes = found[0] >= 0 and (len(found) == classes or min(filter(None, found)) >= classes)
+    values = ""
+    if stand_for_classes and len(found) <= classes and found != list(range(len(found))):
+        values = f'list the values of masks in the order of the classes, `"values": {found}` in `data`, '
     return _wrong(
         f"{loss}: the target holds class index {index}, but the network has {classes} output"
-        f"{'s' if classes != 1 else ''} (classes 0 to {classes - 1}); give its last layer one output for each class"
-        " of the data, or name an index that means `no class` as `loss.ignore_index`; `rmldnn data` shows which file "
-        "holds it"
+        f"{'s' if classes != 1 else ''} (classes 0 to {classes - 1}); {values}give its last layer one output for each"
+        " class of the data, or name an index that means `no class` as `loss.ignore_index`; `rmldnn data` shows which "
+        "file holds it"
     )
 
 
@@ -102,7 +125,7 @@ def dense(output: Tensor, target: Tensor, loss: str) -> Tensor:
             target = target.unsqueeze(1)
         else:
             raise mismatch(output, target, loss, "a target of the same shape")
-    return target.to(output, non_blocking=True)
+    return moved(target, output.device).to(output)
 
 
 def _one_hot(output: Tensor, target: Tensor, loss: str) -> Tensor:
@@ -157,7 +180,7 @@ def sets(output: Tensor, target: Tensor, loss: str, ignore_index: int | None = N
         raise no_class_to_ignore()
     counted = (target.round() if target.is_floating_point() else target) != ignore_index
     members = dense(output, _shares(target.where(counted, 0), loss), loss)
-    return members, counted.view(members.shape).to(output.device, non_blocking=True)
+    return members, moved(counted.view(members.shape), output.device)
 
 
 def _shares(target: Tensor, loss: str) -> Tensor:
@@ -166,7 +189,8 @@ def _shares(target: Tensor, loss: str) -> Tensor:
         if low < -_BESIDE or high > 1 + _BESIDE:
             raise _wrong(
                 f"{loss} takes targets from 0 to 1 for a network of one output, and for targets of the output's shape, "
-                f"but the target holds {float(low if low < -_BESIDE else high):.4g}; scale it to that range, give the "
+                f"but the target holds {float(low if low < -_BESIDE else high):.4g}; list the values of masks in the "
+                'order of the classes, such as `"values": [0, 255]` in `data`, scale it to that range, give the '
                 "network one output for each class, or name a value that means `no class` as `loss.ignore_index`"
             )
     return target

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from rmldnn.losses.combined import Combined
+from rmldnn.losses.target import moved
 
 
 class Metric(Protocol):
@@ -66,7 +67,7 @@ class Accuracy:
             output: Network output, shape (n, channels, *spatial).
             target: As the loss takes it: class indices, or dense; may still lie on the host.
         """
-        target = target.to(output.device, non_blocking=True)
+        target = moved(target, output.device)
         channels = output.shape[1]
         if channels > 1 and target.shape == output.shape:
             if self.exclusive:

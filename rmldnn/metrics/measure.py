@@ -63,6 +63,7 @@ class Metrics:
         loss: Callable[..., Any] | None = None,
         classes: Sequence[str] = (),
     ) -> None:
+        self.classes = classes
         reading = reading_for(loss, classes)
         self.measures = [make(reading) for make in makers]
         names = [measure.name for measure in self.measures]

@@ -56,7 +56,7 @@ class Auroc:
         """The part of all pairs, one that is and one that is not, that the scores order rightly; ties count half."""
         negative, positive = sums.unbind(1)
         pairs = positive.sum(1) * negative.sum(1)
-        below = negative.cumsum(1) - negative / 2
+        below = negative.long().cumsum(1) - negative / 2  # of floats, GPUs know no deterministic sum
         values = torch.where(pairs > 0, (positive * below).sum(1) / pairs.clamp_min(1), torch.nan)
         names = [self.counter.reading.name(index) for index in range(len(values))]
         return by_class(self.name, values.nanmean(), values, names)

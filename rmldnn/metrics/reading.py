@@ -24,7 +24,7 @@ from torch import Tensor
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.losses.combined import Combined
 from rmldnn.losses.reduction import wide
-from rmldnn.losses.target import dense, indices_on_device
+from rmldnn.losses.target import dense, indices_on_device, moved
 from rmldnn.metrics.accuracy import Accuracy, accuracy_for
 
 IGNORED = -1
@@ -75,7 +75,7 @@ class Reading:
             values = dense(output, target, metric)
             right, values = (values > 0.5).long(), values.round()
         elif target.shape == output.shape:
-            return target.to(output.device, non_blocking=True).float().argmax(1)
+            return moved(target, output.device).float().argmax(1)
         else:
             values = right = indices_on_device(output, target, metric, self.ignore_index)
         return right if self.ignore_index is None else right.where(values != self.ignore_index, IGNORED)

@@ -1,6 +1,9 @@
 """Activations by the names that Keras gives them, for the key `activation` of any layer.
 
 Adding one is adding a line. Those that work along an axis work along Keras' last one, the channels.
+
+Those that give probabilities, or logarithms of them, do so in 32 bits where layers compute with 16: behind them come
+logarithms, whose slopes 16 bits cannot hold. Torch's autocast does the same on GPUs, though not for the sigmoids.
 """
 
 from __future__ import annotations
@@ -19,6 +22,32 @@ from rmldnn.networks.keras import OF_KERAS_2
 from rmldnn.networks.layer import LINEAR, Activation, Shape, Step
 from rmldnn.networks.layout import CHANNELS
 from rmldnn.networks.making import made
+
+_16_BITS = (torch.float16, torch.bfloat16)
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """`1 / (1 + exp(-x))`."""
+    return torch.sigmoid(_widened(x))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """The logarithm of the sigmoid."""
+    return functional.logsigmoid(_widened(x))
+
+
+def softmax(x: Tensor, dim: int) -> Tensor:
+    """Positive numbers that sum up to 1 along a dimension."""
+    return torch.softmax(_widened(x), dim)
+
+
+def log_softmax(x: Tensor, dim: int) -> Tensor:
+    """The logarithm of the softmax."""
+    return torch.log_softmax(_widened(x), dim)
+
+
+def _widened(x: Tensor) -> Tensor:
+    return x.float() if torch.is_autocast_enabled(x.device.type) and x.dtype in _16_BITS else x
 
 
 def hard_sigmoid_of_keras_2(x: Tensor) -> Tensor:
@@ -68,16 +97,16 @@ STEPS: dict[str, Step] = {
     "hard_silu": functional.hardswish,
     "hard_tanh": functional.hardtanh,
     "leaky_relu": partial(functional.leaky_relu, negative_slope=0.2),
-    "log_sigmoid": functional.logsigmoid,
-    "log_softmax": partial(torch.log_softmax, dim=CHANNELS),
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": partial(log_softmax, dim=CHANNELS),
     "mish": functional.mish,
     "relu": torch.relu,
     "relu6": functional.relu6,
     "selu": torch.selu,
-    "sigmoid": torch.sigmoid,
+    "sigmoid": sigmoid,
     "silu": functional.silu,
     "soft_shrink": functional.softshrink,
-    "softmax": partial(torch.softmax, dim=CHANNELS),
+    "softmax": partial(softmax, dim=CHANNELS),
     # torch calls everything above 20 linear, which float64 notices
     "softplus": partial(functional.softplus, threshold=40.0),
     "softsign": functional.softsign,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, fx, nn
 
-from rmldnn.errors import NetworkError
+from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks.graph import Graph
 from rmldnn.networks.layer import Shape
 from rmldnn.networks.layout import tensor_shape
@@ -191,27 +191,26 @@ class Network(fx.GraphModule):
             self.get_submodule(name).train(fixed)
         return self
 
-    def check_input(self, *shapes: Sequence[int], arrays: bool = False) -> None:
+    def check_input(self, *shapes: Sequence[int], arrays: bool = False, path: str = "") -> None:
         """Refuses tensors that the network cannot take, with what to do about it.
 
         Args:
             shapes: Shapes of the inputs, (N, C, *spatial) each.
             arrays: Whether they were arrays, not pictures.
+            path: Where the configuration names the network.
 
         Raises:
             NetworkError: Number of inputs, rank, channels or extents differ from what the network was made for.
         """
         wanted = self._facts.inputs
         if len(shapes) != len(wanted):
-            raise NetworkError(f"the network takes {len(wanted)} inputs, got {len(shapes)}")
+            raise NetworkError(Problem(path, f"the network takes {len(wanted)} inputs, got {len(shapes)}"))
         for shape, keras in zip(shapes, wanted, strict=True):
             extents = self._facts.tensor(keras)
             if _fits(shape[1:], extents):
                 continue
-            raise NetworkError(
-                f"the network takes inputs of shape {_words(extents)}, got {_words(shape[1:])}; "
-                f"{_remedy(shape[1:], extents, arrays)}"
-            )
+            message = f"the network takes inputs of shape {_words(extents)}, got {_words(shape[1:])}"
+            raise NetworkError(Problem(path, f"{message}; {_remedy(shape[1:], extents, arrays)}"))
 
 
 def _fits(got: Sequence[int], want: Shape) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,6 +21,17 @@ def kept(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], name: s
         if name not in optimizer.state[parameter]:
             optimizer.state[parameter][name] = torch.zeros_like(parameter)
     return [optimizer.state[parameter][name] for parameter in parameters]
+
+
+def lengths(tensors: Sequence[Tensor], total: Callable[[Tensor], Tensor] | None) -> tuple[Tensor, ...]:
+    """The L2 norm of each tensor.
+
+    Args:
+        tensors: Of which this process may have a part only.
+        total: Sums a tensor over the processes that have the others; None where tensors are whole.
+    """
+    norms = torch._foreach_norm(list(tensors))
+    return norms if total is None else total(torch.stack(norms).square()).sqrt().unbind()
 
 
 def trust(sizes: Sequence[Tensor], lengths: Sequence[Tensor], factor: float = 1.0) -> list[Tensor]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from rmldnn.component import Form, Parameter, near_miss
+from rmldnn.component import Form, Parameter, alone, near_miss, show
 from rmldnn.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def check_groups(entries: Any, optimizer: Form) -> Iterator[Problem]:
         optimizer: The form of the optimizer, whose keys each entry may have.
     """
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        yield Problem(PLACE, 'must be a list of objects, such as [{"layers": "encoder.*", "learning_rate": 1e-5}]')
+        got = alone(entries) if isinstance(entries, dict) else show(entries)
+        like = '[{"layers": "encoder.*", "learning_rate": 1e-5}]'
+        yield Problem(PLACE, f"must be a list of objects, such as {like}, got {got}")
         return
     if optimizer.name == "Hessian" and entries:
         yield Problem(PLACE, "`Hessian` moves all parameters together and takes no groups; leave it out")

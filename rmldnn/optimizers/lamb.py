@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from rmldnn.component import component
-from rmldnn.optimizers.foreach import kept, trust, with_gradients
+from rmldnn.optimizers.foreach import kept, lengths, trust, with_gradients
 from rmldnn.optimizers.groups import Parameters, groups
 from rmldnn.types import NonNegative, OpenFraction, Positive
 
@@ -49,6 +51,11 @@ class Lamb(torch.optim.Optimizer):
     w). Where |w| is 0 it is unscaled, lest what starts as zero never leave it.
     """
 
+    by_tensor = True
+    """Whether the step of a tensor depends on all of it."""
+    total: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """Sums a tensor over the processes that have parts of the same parameters."""
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - torch's signature
         """One update of all parameters that have a gradient."""
@@ -73,7 +80,7 @@ class Lamb(torch.optim.Optimizer):
             torch._foreach_add_(sizes, group["eps"])
             torch._foreach_div_(steps, sizes)
             torch._foreach_add_(steps, parameters, alpha=group["weight_decay"])
-            torch._foreach_mul_(steps, trust(torch._foreach_norm(parameters), torch._foreach_norm(steps)))
+            torch._foreach_mul_(steps, trust(lengths(parameters, self.total), lengths(steps, self.total)))
             torch._foreach_add_(parameters, steps, alpha=-group["lr"])
 
     def _count(self, parameters: list[torch.Tensor]) -> list[int]:

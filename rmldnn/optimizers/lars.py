@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from rmldnn.component import component
-from rmldnn.optimizers.foreach import kept, trust, with_gradients
+from rmldnn.optimizers.foreach import kept, lengths, trust, with_gradients
 from rmldnn.optimizers.groups import Parameters, groups
 from rmldnn.optimizers.sgd import require_momentum
 from rmldnn.types import NonNegative, Positive
@@ -59,6 +61,11 @@ class Lars(torch.optim.Optimizer):
     weight_decay w). Where |w| is 0 the step is unscaled, lest what starts as zero never leave it.
     """
 
+    by_tensor = True
+    """Whether the step of a tensor depends on all of it."""
+    total: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """Sums a tensor over the processes that have parts of the same parameters."""
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - torch's signature
         """One update of all parameters that have a gradient."""
@@ -69,9 +76,9 @@ class Lars(torch.optim.Optimizer):
             decay, momentum = group["weight_decay"], group["momentum"]
             steps = torch._foreach_add(gradients, parameters, alpha=decay)
             if group["eta"]:
-                sizes, slopes = torch._foreach_norm(parameters), torch._foreach_norm(gradients)
-                lengths = torch._foreach_add(slopes, sizes, alpha=decay)
-                torch._foreach_mul_(steps, trust(sizes, lengths, group["eta"]))
+                sizes, slopes = lengths(parameters, self.total), lengths(gradients, self.total)
+                whole = torch._foreach_add(slopes, sizes, alpha=decay)
+                torch._foreach_mul_(steps, trust(sizes, whole, group["eta"]))
             torch._foreach_mul_(steps, group["lr"])
             if momentum:
                 fresh = [not self.state[parameter] for parameter in parameters]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from rmldnn.errors import ConfigError, Problem
 from rmldnn.output.beside import Beside
 from rmldnn.output.blending import Blending
 from rmldnn.output.parts import border, shares
-from rmldnn.output.places import saving
+from rmldnn.output.places import require_room, saving
 from rmldnn.output.volumes import Volumes
 from rmldnn.steps import EvalEnd, EvalStep, Step
 
@@ -240,7 +241,12 @@ class Assembly:
         ]
         shapes = [(*cut.grid.covered, self._num_channels) for cut in cuts]
         narrow = self._half and all(made.disjoint for made in self.slices.slicers)
-        return Volumes(self._part, names, shapes, np.float16 if narrow else np.float32, self._channels, kept=kept)
+        kind = np.float16 if narrow else np.float32
+        if not kept:
+            self._part.unlink(missing_ok=True)
+            needed = sum(map(math.prod, shapes)) * np.dtype(kind).itemsize * (1.5 if self._half and not narrow else 1)
+            require_room(self._part.parent, int(needed), key="data.hdf5_outfile", what="assembled predictions")
+        return Volumes(self._part, names, shapes, kind, self._channels, kept=kept)
 
     def _complete(self) -> None:
         if self._volumes is None:

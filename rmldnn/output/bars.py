@@ -9,6 +9,7 @@ from rich.text import Text
 
 from rmldnn.output.epochs import duration
 from rmldnn.output.progress import Progress
+from rmldnn.output.rows import number
 from rmldnn.steps import EvalStep, TrainStep
 
 _NARROW = 60
@@ -29,11 +30,11 @@ class Bars:
         """Reads the tensors of a step, which waits for their device."""
         parts: list[tuple[str, str]] = []
         if step.loss is not None:
-            parts += [("loss ", "dim"), (f"{float(step.loss):.4f}", ""), ("   ", "")]
+            parts += [("loss ", "dim"), (number(float(step.loss)), ""), ("   ", "")]
         if isinstance(step, EvalStep) and step.accuracy is not None:
             parts += [("accuracy ", "dim"), (f"{float(step.accuracy):.3f}", ""), ("   ", "")]
         if isinstance(step, TrainStep):
-            parts += [("|g| ", "dim"), (f"{float(step.grad_norm):.4f}", ""), ("   ", "")]
+            parts += [("|g| ", "dim"), (number(float(step.grad_norm)), ""), ("   ", "")]
         if self._progress.samples_per_second is not None:
             parts += [(rate(self._progress.samples_per_second), ""), (" samples/s", "dim")]
         self._numbers = Text.assemble(*parts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from rmldnn.output.rows import Row
+from rmldnn.output.rows import Row, number
 from rmldnn.steps import EvalEnd, TrainEnd
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _loss(value: float) -> str:
-    """Four decimals, or the leading digits of what would vanish in them."""
-    return f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"
+def _metric(value: float) -> str:
+    """Three decimals, or the leading digits of what would vanish in them."""
+    return f"{value:.1e}" if 0 < abs(value) < _VANISHES else f"{value:.3f}"
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,16 @@ class _Column:
 
 _COLUMNS = {
     "epoch": _Column(("Epoch", "Epoch"), (7, 5), "{:.0f}".format, "dim"),
-    "train_loss": _Column(("Train loss", "Train"), (13, 10), _loss),
-    "test_loss": _Column(("Test loss", "Test"), (12, 10), _loss, best=min),
+    "train_loss": _Column(("Train loss", "Train"), (13, 10), number),
+    "test_loss": _Column(("Test loss", "Test"), (12, 10), number, best=min),
     "accuracy": _Column(("Accuracy", "Acc."), (11, 7), "{:.3f}".format, best=max),
     "learning_rate": _Column(("Learning rate", ""), (16, 0), "{:.4g}".format, "dim"),
     "seconds": _Column(("Time", "Time"), (10, 8), duration, "dim"),
 }
 
 
-_NARROWEST = 8
+_NARROWEST = 9
+_VANISHES = 1e-3
 _LESS_IS_BETTER = ("MAE", "HD95")
 
 
@@ -60,13 +61,14 @@ def _column(name: str) -> _Column:
     if name in _COLUMNS:
         return _COLUMNS[name]
     width = max(_NARROWEST, len(name) + 3)
-    return _Column((name, name), (width, 0), "{:.3f}".format, best=min if name in _LESS_IS_BETTER else max)
+    less = name.partition("/")[0] in _LESS_IS_BETTER
+    return _Column((name, name), (width, 0), _metric, best=min if less else max)
 
 
 class EpochTable:
     """Makes the lines of the table; its columns are what the first epoch knows, and new best values stand out.
 
-    Of a metric, the number for all classes is a column.
+    Of a metric, the number for all classes is a column; those of single classes are among the results.
     """
 
     def __init__(self) -> None:
@@ -88,7 +90,7 @@ class EpochTable:
             room = width - sum(_column(name).widths[narrow] for name in usual)
             metrics = []
             for name in self._last:
-                if name not in _COLUMNS and (room := room - _column(name).widths[narrow]) >= 0:
+                if name not in _COLUMNS and "/" not in name and (room := room - _column(name).widths[narrow]) >= 0:
                     metrics.append(name)
             self._columns = [*usual[:-1], *metrics, usual[-1]]
             columns = [_column(name) for name in self._columns]
@@ -133,6 +135,6 @@ def _values(ends: Sequence[TrainEnd | EvalEnd]) -> dict[str, float]:
         if isinstance(end, TrainEnd):
             known |= {"train_loss": end.loss, "learning_rate": end.learning_rate}
         else:
-            main = {name: value for name, value in end.metrics.items() if value.ndim == 0 and "/" not in name}
-            known |= {"test_loss": end.loss, "accuracy": end.accuracy, **main}
+            numbers = {name: value for name, value in end.metrics.items() if value.ndim == 0}
+            known |= {"test_loss": end.loss, "accuracy": end.accuracy, **numbers}
     return {name: float(value) for name, value in known.items() if value is not None}

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from rmldnn.output.log_file import LogFile
-from rmldnn.output.updates import Update, Updates
-from rmldnn.steps import EvalEnd, Step, TrainEnd, TrainStep
+from rmldnn.output.step_log import StepLog
+from rmldnn.output.updates import Update
+from rmldnn.steps import EvalEnd, TrainEnd
 
 _COLUMNS = ["epoch", "train_loss", "learning_rate", "train_seconds", "test_loss", "accuracy", "test_seconds"]
+_LINE = 110
+"""Bytes of the line of an update, about."""
 
 
-class History:
+class History(StepLog):
     """Writes what a run measures, overwriting older files as soon as there is a step to write.
 
     `history.csv` has the columns `epoch, train_loss, learning_rate, train_seconds, test_loss, accuracy, test_seconds`
@@ -28,94 +31,55 @@ class History:
 
     Since JSON knows finite numbers only, others are the texts `"nan"`, `"inf"` and `"-inf"` there.
 
-    Lines of the last second may wait in memory; `close` writes them.
-
     Args:
         folder: The run folder.
         train: Whether the run trains.
         test: Whether it evaluates.
+        updates: How many updates it will have, as far as known.
 
     Raises:
-        ConfigError: A file cannot be written.
+        ConfigError: A file cannot be written, or there is no room for it.
     """
 
-    def __init__(self, folder: str | Path, train: bool, test: bool) -> None:
+    def __init__(self, folder: str | Path, train: bool, test: bool, updates: int = 0) -> None:
+        self._lines = LogFile(str(Path(folder, "history.jsonl")), key="run_folder", needed=updates * _LINE)
         self._rows = LogFile(str(Path(folder, "history.csv")), key="run_folder")
-        self._lines = LogFile(str(Path(folder, "history.jsonl")), key="run_folder")
+        super().__init__({"csv": self._rows, "jsonl": self._lines}, rows="jsonl")
         self._last = EvalEnd if test else TrainEnd if train else None
-        self._updates = Updates()
         self._epoch: dict[str, Any] = {}
         self._columns: list[str] = []
-        self._begun = False
-
-    def consume(self, step: Step) -> None:
-        """Keeps or writes what the files tell of a step.
-
-        Raises:
-            RmldnnError: A file cannot be written.
-        """
-        if not self._begun:
-            self.load_state_dict({})
-        match step:
-            case TrainStep():
-                if self._updates.add(step):
-                    self._write_updates()
-            case TrainEnd() | EvalEnd():
-                self._write_updates()
-                self._epoch |= {"epoch": step.epoch, **numbers(step)}
-                if type(step) is self._last:
-                    self._write_epoch()
 
     def close(self) -> None:
-        """Writes what was held back, and closes the files.
+        """Writes what was held back, also of an evaluation in which the run broke off, and closes the files.
 
         Raises:
             RmldnnError: A file cannot be written.
         """
         try:
             self._write_updates()
-            if self._epoch:  # the run broke off in an evaluation
+            if self._epoch:
                 self._write_epoch()
         finally:
-            self._rows.close()
-            self._lines.close()
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on must know; all lines so far are then on the disk.
-
-        Raises:
-            RmldnnError: A file cannot be written.
-        """
-        if not self._begun:
-            self.load_state_dict({})
-        self._write_updates()
-        return {"csv": self._rows.position(), "jsonl": self._lines.position(), "seconds": self._updates.seconds}
+            super().close()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on in the files of an earlier run, which are cut to what it had written by then.
-
-        Args:
-            state: What `state_dict` gave.
-
-        Raises:
-            ConfigError: A file is shorter than it was.
-            RmldnnError: A file cannot be written.
-        """
-        self._begun = True
-        self._updates = Updates(state.get("seconds", 0.0))
-        for name, file in (("csv", self._rows), ("jsonl", self._lines)):
-            if name in state:
-                file.resume(state[name])
-            else:
-                file.begin()
+        """Goes on in the files of an earlier run, as `StepLog` does; columns are those that the file has."""
+        super().load_state_dict(state)
         if not self._rows.empty:
             with Path(self._rows.path).open(encoding="utf-8", newline="") as rows:
                 self._columns = next(csv.reader(rows))
 
-    def _write_updates(self) -> None:
-        lines = "".join(map(_line, self._updates.take()))
-        if lines:
-            self._lines.write(lines)
+    def _row(self, update: Update) -> str:
+        step = update.step
+        return (
+            f'{{"event": "step", "epoch": {step.epoch}, "batch": {step.batch}, "seconds": {update.seconds:.6f}, '
+            f'"loss": {_number(update.loss)}, "grad_norm": {_number(update.grad_norm)}}}\n'
+        )
+
+    def _end(self, step: TrainEnd | EvalEnd) -> None:
+        self._epoch |= {"epoch": step.epoch, **numbers(step)}
+        if type(step) is self._last:
+            self._write_epoch()
 
     def _write_epoch(self) -> None:
         epoch, self._epoch = self._epoch, {}
@@ -143,14 +107,6 @@ def numbers(end: TrainEnd | EvalEnd) -> dict[str, Any]:
     known = {name: value.tolist() for name, value in tensors.items() if value is not None}
     metrics = {name: value.tolist() for name, value in end.metrics.items()}
     return {**known, "test_seconds": round(end.seconds, 6), **metrics}
-
-
-def _line(update: Update) -> str:
-    step = update.step
-    return (
-        f'{{"event": "step", "epoch": {step.epoch}, "batch": {step.batch}, "seconds": {update.seconds:.6f}, '
-        f'"loss": {_number(update.loss)}, "grad_norm": {_number(update.grad_norm)}}}\n'
-    )
 
 
 def _number(value: float) -> str:

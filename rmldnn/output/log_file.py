@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from rmldnn.errors import ConfigError, Problem
-from rmldnn.output.places import saving, writing
+from rmldnn.output.places import require_room, saving, writing
 
 
 class LogFile:
@@ -19,17 +20,20 @@ class LogFile:
         path: The file; folders are made.
         head: Its first row.
         key: Where the configuration names it.
+        needed: Bytes of all rows that it will have, as far as known.
 
     Raises:
-        ConfigError: The file cannot be written.
+        ConfigError: The file cannot be written, or there is no room for it.
     """
 
-    def __init__(self, path: str, head: str = "", *, key: str) -> None:
+    def __init__(self, path: str, head: str = "", *, key: str, needed: int = 0) -> None:
         self.path = path
         self._key = key
         self._head = head
         with writing(path, key=key):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            folder, name = Path(path).parent, Path(path).name
+            folder.mkdir(parents=True, exist_ok=True)
+            require_room(folder, needed, key=key, what=f"rows of `{name}`", own=glob.escape(name))
             Path(path).touch()
             self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - open as long as the run
 

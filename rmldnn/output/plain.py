@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from rmldnn.output.matrix import TITLE, matrix_lines
 from rmldnn.output.records import connect
-from rmldnn.output.rows import Group, Row, Rows, show
+from rmldnn.output.rows import Group, Row, Rows, number, show
+from rmldnn.output.updates import Held
 from rmldnn.output.versions import versions
 from rmldnn.steps import EvalEnd, EvalStep, Step, TrainEnd, TrainStep
 
@@ -25,14 +27,17 @@ class PlainConsole:
     """Writes time-stamped lines.
 
     Each line is flushed as it is written: that costs about a microsecond, at most a hundred times per epoch, and
-    whoever follows the log or kills the run finds every line.
+    whoever follows the log finds every line. Lines of batches wait for a second at most, so that the numbers of a fast
+    run are read from their device together; they bear the time at which they were due.
 
     Args:
         stream: Where the lines go; standard output by default.
+        clock: Gives the time in seconds by which lines wait.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.perf_counter) -> None:
         self._stream = stream or sys.stdout
+        self._held: Held[tuple[int, str]] = Held(clock)
         self._second = -1
         self._stamp = ""
         self._last: EvalEnd | None = None
@@ -60,17 +65,18 @@ class PlainConsole:
             self._line(part)
 
     def consume(self, step: Step) -> None:
-        """Writes what the original writes of a step; converts tensors only for lines that are written."""
+        """Writes what the original writes of a step; reads tensors only of lines that are written, and those rarely."""
         match step:
-            case TrainStep() if shown(step.batch, step.num_batches):
-                self._line(_train_line(step))
-            case EvalStep() if shown(step.batch, step.num_batches):
-                self._line(_eval_line(step))
+            case TrainStep() | EvalStep():
+                if shown(step.batch, step.num_batches):
+                    self._held.add((time.time_ns(), _line(step)), _numbers(step))
+                if self._held.due:
+                    self._write_held()
             case TrainEnd():
                 self._line(_RULE)
             case EvalEnd():
                 self._last = step
-                if main := [f"{name} = {float(value):.4f}" for name, value in _scalars(step) if "/" not in name]:
+                if main := [f"{name} = {number(float(value))}" for name, value in _scalars(step) if "/" not in name]:
                     self._line(f"Eval  Epoch [{step.epoch:3d}/{step.num_epochs:3d}] : {'; '.join(main)}")
                 self._line(_RULE)
 
@@ -78,18 +84,23 @@ class PlainConsole:
         """Writes the last test result, where every output lies, and that all is done."""
         rows: list[Row] = []
         if self._last is not None and self._last.loss is not None:
-            rows.append(("Test loss", f"{float(self._last.loss):.4f}"))
+            rows.append(("Test loss", number(float(self._last.loss))))
         if self._last is not None and self._last.accuracy is not None:
             rows.append(("Test accuracy", f"{float(self._last.accuracy):.3f}"))
         if self._last is not None:
-            rows += [(name, f"{float(value):.4f}") for name, value in _scalars(self._last)]
+            rows += [(name, number(float(value))) for name, value in _scalars(self._last)]
+        if self._last is not None and (lines := matrix_lines(self._last)):
+            self.section(TITLE, [(line, "") for line in lines])
         if rows or paths:
             self.section("Result", [*rows, *paths])
         self._line("All done (return value = 0).")
 
     def close(self) -> None:
-        """Stops listening to the logger; there is nothing left to flush."""
-        self._disconnect()
+        """Writes the lines that wait, and stops listening to the logger."""
+        try:
+            self._write_held()
+        finally:
+            self._disconnect()
 
     def _rows(self, rows: Rows, indent: str, width: int = 0) -> None:
         width = max([width, *(len(label) for label, value in rows if not isinstance(value, Group))])
@@ -104,8 +115,16 @@ class PlainConsole:
                 text = str(value) if label == "Verbose" else show(value)
                 self._line(f"{indent}{label:<{width}}: {text}")
 
+    def _write_held(self) -> None:
+        for (now, line), numbers in self._held.take():
+            self._write(now, line % tuple(numbers))
+
     def _line(self, text: str) -> None:
-        second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        self._write_held()
+        self._write(time.time_ns(), text)
+
+    def _write(self, now: int, text: str) -> None:
+        second, nanoseconds = divmod(now, 1_000_000_000)
         if second != self._second:
             self._second, self._stamp = second, _stamp(second)
         line = f"{self._stamp}.{nanoseconds // 1000:06d}] {text}\n"
@@ -127,27 +146,21 @@ def _stamp(second: int) -> str:
     return f"[{now.tm_year}-{_MONTHS[now.tm_mon - 1]}-{now.tm_mday:02d} " + time.strftime("%H:%M:%S", now)
 
 
-def _train_line(step: TrainStep) -> str:
-    percent = 100 / (step.data_seconds + step.compute_seconds or 1)
-    return "Train Epoch [%3d/%3d] : Batch [%5d/%5d] (Loss = %.4f; |g| = %.4f) [Data: %d%%; Compute: %d%%]" % (  # noqa: UP031
-        step.epoch,
-        step.num_epochs,
-        step.batch,
-        step.num_batches,
-        float(step.loss),
-        float(step.grad_norm),
-        percent * step.data_seconds,
-        percent * step.compute_seconds,
-    )
+def _line(step: TrainStep | EvalStep) -> str:
+    """The line of a step, with places for its numbers, which are read later; keeps none of its tensors."""
+    line = f"Epoch [{step.epoch:3d}/{step.num_epochs:3d}] : Batch [{step.batch:5d}/{step.num_batches:5d}]"
+    if isinstance(step, TrainStep):
+        percent = 100 / (step.data_seconds + step.compute_seconds or 1)
+        data, compute = int(percent * step.data_seconds), int(percent * step.compute_seconds)
+        return f"Train {line} (Loss = %.4f; |g| = %.4f) [Data: {data}%%; Compute: {compute}%%]"
+    loss = " (Loss: %.4f)" if step.loss is not None else ""
+    return f"Eval  {line}{loss}" + (" | Accuracy: %.3f" if step.accuracy is not None else "")
 
 
-def _eval_line(step: EvalStep) -> str:
-    line = f"Eval  Epoch [{step.epoch:3d}/{step.num_epochs:3d}] : Batch [{step.batch:5d}/{step.num_batches:5d}]"
-    if step.loss is not None:
-        line += f" (Loss: {float(step.loss):.4f})"
-    if step.accuracy is not None:
-        line += f" | Accuracy: {float(step.accuracy):.3f}"
-    return line
+def _numbers(step: TrainStep | EvalStep) -> list[Tensor]:
+    """The numbers of the line of a step, those that there are."""
+    scalars = [step.loss, step.grad_norm if isinstance(step, TrainStep) else step.accuracy]
+    return [scalar for scalar in scalars if scalar is not None]
 
 
 def _scalars(step: EvalEnd) -> list[tuple[str, Tensor]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path as FilePath
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Literal
 
 from rmldnn.component import component
-from rmldnn.output.places import writing
+from rmldnn.output.places import make_folder, require_room
 from rmldnn.output.rows import Row
 from rmldnn.steps import EvalEnd, EvalStep, Step
 from rmldnn.types import Path
@@ -45,14 +46,9 @@ def predictions(
         ConfigError: A place cannot be made or written to.
     """
     if test_output_path is not None:
-        with writing(test_output_path, key="data.test_output_path"):
-            FilePath(test_output_path).mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=test_output_path).close()
+        make_folder(test_output_path, key="data.test_output_path")
     if hdf5_outfile is not None:
-        with writing(hdf5_outfile, key="data.hdf5_outfile"):
-            folder = FilePath(hdf5_outfile).parent
-            folder.mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=folder).close()
+        make_folder(FilePath(hdf5_outfile).parent, key="data.hdf5_outfile")
     return Predictions(
         test_output_path, half=hdf5_precision == "half", outfile=hdf5_outfile, blend=blend, channels=channels
     )
@@ -106,6 +102,27 @@ class Predictions:
     def by_sample(self) -> bool:
         """Whether the prediction of each sample is written."""
         return self._folder is not None
+
+    def require_room(self, num_samples: int, shape: Sequence[int | None], num_epochs: int = 1) -> None:
+        """Refuses a folder that lacks room for the predictions of each sample.
+
+        Args:
+            num_samples: Of the test set.
+            shape: Of a prediction; nothing is known where an extent is None.
+            num_epochs: Evaluations of the run, as far as known.
+
+        Raises:
+            ConfigError: There is no room.
+        """
+        if self._folder is not None and None not in shape:
+            size = num_samples * math.prod(extent or 0 for extent in shape) * (2 if self._half else 4)
+            require_room(
+                FilePath(self._folder),
+                size * num_epochs,
+                key="data.test_output_path",
+                what="predictions of this run",
+                own="output_*.h5",
+            )
 
     def assembly(self, slices: Sliced, num_channels: int, crew: Crew | None = None, work: str = "") -> Assembly:
         """What puts slices together.

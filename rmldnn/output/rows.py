@@ -10,6 +10,8 @@ Row: TypeAlias = tuple[str, object]
 Rows: TypeAlias = Sequence[Row]
 
 _LABELS = {"amsgrad": "AMSGrad", "lr_decay": "LR decay"}
+_VANISHES = 1e-3
+"""Of less than this, four decimals show one digit at most."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ def component_rows(head: Literal["Type", "Function"], title: str, values: Mappin
 def label(key: str) -> str:
     """How the log calls a key: `learning_rate` is `Learning rate`."""
     return _LABELS.get(key) or key[:1].upper() + key[1:].replace("_", " ")
+
+
+def number(value: float) -> str:
+    """A loss or a metric: four decimals, or the leading digits of what would vanish in them."""
+    return f"{value:.2e}" if 0 < abs(value) < _VANISHES else f"{value:.4f}"
 
 
 def show(value: object) -> str:

@@ -8,6 +8,7 @@
       layers.json       the network file, if the configuration names one
       state/            states to go on from
       history.csv history.jsonl
+      outputs/          what `rmldnn rerun` makes of the places of outputs
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 from rmldnn.output import surroundings
 from rmldnn.output.places import saving, writing
+from rmldnn.output.placing import OUTPUTS
+from rmldnn.steps import EpochEnd, Step
 
 RUNS = Path("runs")
 CONFIG, RECORD, STATES = "config.json", "run.json", "state"
@@ -108,16 +111,48 @@ class Record:
 
     folder: Path
     name: str
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     unlock: Callable[[], object] = lambda: None
     """Lets another run write to the folder; the system does so however the run ends."""
+    fresh: bool = False
+    """Whether nothing was in the folder before."""
+    begun: bool = False
+    """Whether anything is told of the last session yet."""
+    ending: str = "complete"
+    """How a session ends in which nothing goes wrong."""
+
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Notes that the session begins, and keeps the network file.
+
+        Args:
+            config: The composed configuration.
+
+        Raises:
+            ConfigError: The folder cannot be written.
+        """
+        self.config = config
+        with writing(str(self.folder), key="run_folder"):
+            layers = config.get("layers")
+            if isinstance(layers, str) and Path(layers).is_file():
+                self.sessions[-1]["layers"] = _keep(Path(layers), self.folder)
+            _write(self.folder / CONFIG, {_ROOT: config})
+            self.write()
+        self.begun = True
+
+    def consume(self, step: Step) -> None:
+        """Takes note of an end before the last epoch."""
+        if isinstance(step, EpochEnd) and step.last and step.epoch < step.num_epochs:
+            self.ending = f"stopped early after epoch {step.epoch}"
+
+    def close(self) -> None:
+        """Has nothing to complete before the run is over."""
 
     def finish(self, outcome: str) -> None:
         """Notes when and how the session ended.
 
         Args:
-            outcome: `complete`, or what went wrong, in a few words.
+            outcome: `complete`, `stopped early after epoch 7`, or what went wrong, in a few words.
 
         Raises:
             RmldnnError: The folder cannot be written any more.
@@ -134,17 +169,25 @@ class Record:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Notes how the run ended; what went wrong before is what matters. Nothing stays of a run without any step."""
-        with suppress(RmldnnError):
-            self.finish("complete" if kind is None else (str(error).splitlines() or [kind.__name__])[0])
-        if kind is not None and not self._has_begun():
-            own = [self.folder / name for name in (CONFIG, RECORD, _LOCK, *HISTORY)]
-            for path in (*own, *self.folder.glob("layers.*")):
-                path.unlink(missing_ok=True)
-            with suppress(OSError):  # what is not of this run stays
-                for empty in (self.folder / STATES, self.folder, RUNS):
-                    empty.rmdir()
+        if self.begun:
+            with suppress(RmldnnError):
+                self.finish(self.ending if kind is None else (str(error).splitlines() or [kind.__name__])[0])
+        self.unlock()
+        if kind is None or (self.begun and self._has_steps()):
+            return
+        if self.fresh and not self.begun:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        told = [self.folder / CONFIG, self.folder / RECORD, *self.folder.glob("layers.*")] if self.begun else []
+        for path in told:
+            path.unlink(missing_ok=True)
+        own = () if self._has_steps() else (*HISTORY, _LOCK)
+        _prune(*(self.folder / name for name in (STATES, OUTPUTS, "tensorboard", *own)))
+        with suppress(OSError):  # what is not of this run stays
+            self.folder.rmdir()
+        with suppress(OSError):
+            RUNS.rmdir()
 
-    def _has_begun(self) -> bool:
+    def _has_steps(self) -> bool:
         history = self.folder / HISTORY[1]
         return (
             len(self.sessions) > 1
@@ -161,7 +204,6 @@ def record(
     folder: Path,
     *,
     name: str,
-    config: Mapping[str, Any],
     command: Sequence[str],
     file: str,
     seed: int,
@@ -170,12 +212,11 @@ def record(
     lenient: bool = False,
     resumed: bool = False,
 ) -> Record:
-    """Notes in a run folder how a run is made.
+    """How a run is made, to be noted in its folder, which no other run may write to from now on.
 
     Args:
         folder: The run folder.
         name: What the run is called.
-        config: The composed configuration.
         command: The command line.
         file: The configuration file.
         seed: Seed of the run.
@@ -188,6 +229,7 @@ def record(
         ConfigError: The folder cannot be written, or another run writes to it.
     """
     here = Path.cwd()
+    fresh = not folder.is_dir() or not any(folder.iterdir())
     lock = _locked(folder)
     session = {
         "began": _now(),
@@ -206,16 +248,20 @@ def record(
         "software": surroundings.software(),
     }
     earlier = _read(folder) if resumed else None
-    made = Record(folder, name, config, [*(earlier["sessions"] if earlier else ()), session])
+    made = Record(folder, name, sessions=[*(earlier["sessions"] if earlier else ()), session], fresh=fresh)
     made.unlock = weakref.finalize(made, os.close, lock)
-    with writing(str(folder), key="run_folder"):
-        folder.mkdir(parents=True, exist_ok=True)
-        layers = config.get("layers")
-        if isinstance(layers, str) and Path(layers).is_file():
-            session["layers"] = _keep(Path(layers), folder)
-        _write(folder / CONFIG, {_ROOT: config})
-        made.write()
     return made
+
+
+def _prune(*folders: Path) -> None:
+    """Removes empty files and folders in some folders, and those themselves if nothing is left."""
+    for folder in folders:
+        for path in sorted((folder, *folder.rglob("*")), reverse=True):
+            with suppress(OSError):
+                if path.is_dir():
+                    path.rmdir()
+                elif path.stat().st_size == 0:
+                    path.unlink()
 
 
 def _locked(folder: Path) -> int:

@@ -48,5 +48,6 @@ def bytes_(number: int) -> str:
     """A size in memory: `1.5 GiB`."""
     for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if number >= unit:
-            return f"{number / unit:.3g} {name}"
+            size = number / unit
+            return f"{size:.3g} {name}" if size < 999.5 else f"{size:.0f} {name}"
     return f"{number} bytes"

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from rmldnn.output.bars import Bars, rate
 from rmldnn.output.epochs import EpochTable, duration
+from rmldnn.output.matrix import TITLE, matrix_lines
 from rmldnn.output.progress import Progress
 from rmldnn.output.records import connect
 from rmldnn.output.rows import Group, Row, Rows, show
@@ -45,6 +46,7 @@ class TerminalConsole:
         self._drawn = 0.0
         self._said = False
         self._table = EpochTable()
+        self._tested: EvalEnd | None = None
         self._ends: list[TrainEnd | EvalEnd] = []
         self._epochs: list[list[TrainEnd | EvalEnd]] = []
         self._train_seconds = 0.0
@@ -92,6 +94,7 @@ class TerminalConsole:
                 self._train_seconds += step.seconds
             case EvalEnd():
                 self._ends.append(step)
+                self._tested = step
             case EpochEnd():
                 self._end_epoch()
 
@@ -100,6 +103,9 @@ class TerminalConsole:
         self._live.stop()
         self._end_epoch()
         self._print_epochs()
+        if self._tested is not None and (lines := matrix_lines(self._tested)):
+            self._screen.print(Text(f"\n{TITLE}", "bold"), Text("\n".join(f"  {line}" for line in lines)), sep="\n")
+            self._said = True
         self.section("Done", self._summary())
         if paths:
             self.section("Output", paths)

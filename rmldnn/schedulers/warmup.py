@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Literal
 
 import torch
 
 from rmldnn.component import component
-from rmldnn.schedulers.schedule import Schedule, require_below_one
+from rmldnn.schedulers.schedule import PATH, Schedule, require_below_one
 from rmldnn.types import Count, Positive
+
+log = logging.getLogger("rmldnn")
 
 
 @component("Warmup")
 def warmup(
     optimizer: torch.optim.Optimizer,
-    _length: float = math.inf,
+    length: float = math.inf,
     *,
     num_epochs: Count,
     start_factor: Positive,
@@ -26,6 +29,7 @@ def warmup(
 
     Args:
         optimizer: Whose learning rate is set.
+        length: Number of epochs of the run, or what is left of it.
         num_epochs: Number of epochs after which the learning rate is reached.
         start_factor: Part of the learning rate that the first epoch has, less than 1.
         per: Whether the learning rate is set for each epoch or for each update.
@@ -35,6 +39,8 @@ def warmup(
         ConfigError: `start_factor` is not less than 1.
     """
     require_below_one("start_factor", start_factor)
+    if num_epochs > length:
+        log.warning(f"{PATH}: Warmup takes {num_epochs} epochs, but there are {length:g}; the rate is never reached")
 
     def factor(epochs: float) -> float:
         return start_factor + (1 - start_factor) * (epochs / num_epochs)

@@ -14,14 +14,17 @@ from rmldnn.config import spec
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.output import surroundings
+from rmldnn.output.placing import HERE, OUTPUTS, moved
 from rmldnn.output.run_folder import CONFIG, Record, digest, recorded
 from rmldnn.verbs import parser
 from rmldnn.verbs.starting import start
 
 DESCRIPTION = """\
 Makes a run once more, from its beginning and in the folder where it was made; the new run gets a run folder of its own.
-Says what has changed since then: versions, the commit of the repository, the network file, which is then taken as it
-was. A run of several processes is started by the same launcher: mpirun -np 2 rmldnn rerun runs/unet
+Log files, checkpoints and predictions go to `outputs` in it, so that those of the first run stay as they are; other
+places by outfile=..., checkpoints.save=... Says what has changed since then: versions, the commit of the repository,
+the network file, which is then taken as it was. A run of several processes is started by the same launcher:
+mpirun -np 2 rmldnn rerun runs/unet
 
   rmldnn rerun runs/unet                        the same again
   rmldnn rerun runs/unet seed=1 num_epochs=20   ... with some values changed"""
@@ -30,11 +33,13 @@ was. A run of several processes is started by the same launcher: mpirun -np 2 rm
 def main(arguments: Sequence[str]) -> int:
     """Makes the run; returns the exit code."""
     options = parser("rerun", "[options] RUN_FOLDER [KEY=VALUE ...]", DESCRIPTION)
-    options.add_argument("folder", metavar="RUN_FOLDER", help="folder of the run, such as runs/unet")
+    options.add_argument("folder", nargs="?", metavar="RUN_FOLDER", help="folder of the run, such as runs/unet")
     options.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="changes")
     options.add_argument("--log", choices=("auto", "plain", "rich"), default="auto", help="how to speak, as for a run")
     options.add_argument("--local_rank", "--local-rank", help=argparse.SUPPRESS)  # the deepspeed launcher appends it
     given = options.parse_intermixed_args(list(arguments))
+    if given.folder is None:
+        raise ConfigError("name a run folder: rmldnn rerun runs/unet; see rmldnn rerun --help")
     record = recorded(Path(given.folder).absolute())
     session = record.sessions[-1]
     _enter(session["directory"], record.folder)
@@ -55,10 +60,11 @@ def _enter(directory: str, folder: Path) -> None:
 
 
 def _loaded(record: Record, changes: Sequence[str], *, lenient: bool) -> Spec:
-    """The configuration of the run, less what would lead into its folder; what has changed since is a warning."""
+    """The configuration of the run, less what would lead to its own files; what has changed since is a warning."""
     loaded = spec.load(record.folder / CONFIG, lenient=lenient)
     loaded.values.pop("run_folder", None)
-    loaded.values.get("checkpoints", {}).pop("resume", None)
+    (loaded.values.get("checkpoints") or {}).pop("resume", None)
+    loaded.values.update(moved(loaded.values, lambda _, place: f"{HERE}/{OUTPUTS}/{Path(place).absolute().name}"))
     session = record.sessions[-1]
     loaded.warnings += [Problem("", message) for message in _differences(session)]
     layers = session["layers"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
+
+from rmldnn.engine.leaving import leave_at_once
 
 if TYPE_CHECKING:
     from rmldnn.config.spec import Spec
@@ -30,8 +29,7 @@ def start(
     Raises:
         RmldnnError: Whatever a user can mend.
     """
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGUSR1, _leave)
+    leave_at_once()
     from rmldnn.engine.ranks import Ranks
 
     ranks = Ranks.from_environment()
@@ -40,8 +38,3 @@ def start(
     from rmldnn.run import main as run  # torch and Hydra, which a faulty file does without
 
     run(loaded, changes, ranks, lenient=lenient, console=console)
-
-
-def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Ends a run by a signal as by an exception, so that files are closed and other processes let go."""
-    sys.exit(128 + number)

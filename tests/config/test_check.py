@@ -73,6 +73,8 @@ def test_a_correct_configuration_has_no_problem(classifier):
             "metrics[0].averge: `averge`: unknown key in metrics[0] IoU; did",
         ),
         ("metrics", {"name": "IoU"}, "metrics: must be a list such as"),
+        ("metrics", "F1", 'metrics: must be a list such as ["IoU", {"name": "AUROC"}], got "F1"; write ["F1"]'),
+        ("loss.weight", 2.0, "loss.weight: must be a list of numbers at least 0 or null, got 2.0; write [2.0]"),
         ("early_stopping", {"patience": 0}, "early_stopping.patience: must be a positive integer, got 0"),
         ("checkpoints", {"keep": {"last": 0}}, "checkpoints.keep: must be an object with `last` and `best`"),
         ("loss", {"fonction": "NLL"}, "loss.fonction: `fonction`: unknown key in loss; did you mean `function`?"),
@@ -87,7 +89,11 @@ def test_a_correct_configuration_has_no_problem(classifier):
             0.9,
             "optimizer.momentun: `momentun`: unknown key in optimizer SGD; did you mean `momentum`?",
         ),
-        ("optimizer.lr_scheduler", "Step", 'optimizer.lr_scheduler: must be an object, got "Step"'),
+        (
+            "optimizer.lr_scheduler",
+            "Step",
+            'optimizer.lr_scheduler: must be an object such as {"type": "Step"}, got "Step"',
+        ),
         (
             "optimizer.lr_scheduler",
             {"type": "Step", "gamma": 0.5},
@@ -126,7 +132,7 @@ def test_each_thing_that_training_needs_is_asked_for(classifier, path, message):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ("unet", 'network: must be an object, got "unet"'),
+        ("unet", 'network: must be an object such as {"type": "..."}, got "unet"'),
         ({"num_classes": 3}, "network: `type` is missing; known here: `dcgan_discriminator`, "),
         ({"typ": "unet"}, "network.typ: `typ`: unknown key in network; did you mean `type`?"),
         ({"type": "unett"}, "network.type: there is no network family `unett`; did you mean `unet`?"),

@@ -83,3 +83,26 @@ def test_lenient_leaves_the_good_key_that_an_unknown_one_resembles(write, classi
     assert loaded.values["data"]["transforms"] == classifier["data"]["transforms"]
     assert "optimizer.learning_rate" not in loaded.values
     assert "transforms[0]" not in loaded.values["data"]
+
+
+def test_a_name_alone_stands_for_its_component(write, classifier):
+    del classifier["layers"]
+    values = spec.load(write(classifier | {"loss": "dice", "network": "unet", "optimizer": "Hessian"})).values
+    assert [values[section] for section in ("loss", "network")] == [{"function": "dice"}, {"type": "unet"}]
+    assert values["optimizer"] == {"type": "Hessian"}
+
+
+def test_losses_and_schedules_may_be_lists_of_names(write, classifier):
+    classifier["loss"] = ["NLL", {"function": "Dice", "weight": 2}]
+    classifier["optimizer"]["lr_scheduler"] = "Cosine"
+    values = spec.load(write(classifier)).values
+    assert values["loss"] == [{"function": "NLL"}, {"function": "Dice", "weight": 2}]
+    assert values["optimizer"]["lr_scheduler"] == {"type": "Cosine"}
+
+
+def test_a_wrong_name_alone_has_its_line(write):
+    path = write('{"neural_network": {\n"layers": "net.json",\n"data": {"test_input_path": "x", "type": "images"},\n'
+                 '"loss": "MSEE"}}')  # fmt: skip
+    with pytest.raises(ConfigError) as caught:
+        spec.load(path)
+    assert str(caught.value) == f"{path}:4: loss.function: there is no loss `MSEE`; did you mean `MSE`?"

@@ -130,3 +130,15 @@ def test_sizes_are_compared_with_that_of_the_first_sample_of_the_set(pictures):
     loader.sample()
     with pytest.raises(DataError, match=r"0 is 6 x 4, 1 is 7 x 5"):
         list(loader.epoch(1))
+
+
+def test_targets_that_losses_look_at_stay_where_they_were_read(pictures):
+    masks, photos = (pictures(*[np.full((4, 6, count), 1, np.uint8)] * 2) for count in (1, 3))
+    device = torch.device("meta")
+
+    def places(inputs, targets):
+        (batch,) = Loader(Dataset(Pipeline(inputs, Part("input")), targets), 2, device=device).epoch(1)
+        return batch.inputs.device.type, batch.targets.device.type
+
+    assert places(photos, Pipeline(masks, Part("target"))) == ("meta", "cpu")
+    assert places(photos, Pipeline(photos, Part("target"))) == ("meta", "meta")

@@ -94,8 +94,32 @@ def test_nothing_to_save_or_load(tmp_path, monkeypatch):
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"checkpoints.save: cannot write checkpoints to"):
+    with pytest.raises(
+        ConfigError, match=r"checkpoints.save: cannot write to `.*/file/folder`: a file is in the place"
+    ):
         checkpoints(save=str(tmp_path / "file" / "folder"))
+
+
+def test_folder_that_takes_no_files():
+    with pytest.raises(ConfigError, match=r"checkpoints.save: cannot write to `/proc/1`: "):
+        checkpoints(save="/proc/1")
+
+
+MANY = 10**13
+"""Epochs for whose checkpoints no disk has room."""
+
+
+@pytest.mark.parametrize("keys", [{}, {"interval": 10}, {"keep": {"best": "train_loss"}}])
+def test_no_room_for_the_checkpoints_is_told_before_the_training(tmp_path, keys):
+    with pytest.raises(ConfigError, match=r"checkpoints.save: `.*` has room for .*B, but .* need about .* TiB; make"):
+        checkpoints(save=str(tmp_path), **keys).saver(network(), MANY)
+
+
+def test_room_is_needed_for_checkpoints_that_stay(tmp_path):
+    made = checkpoints(save=str(tmp_path), keep={"last": 3})
+    with pytest.raises(ConfigError, match="need about 4096 TiB"):
+        made.saver(nn.ParameterList([torch.empty(2**48, device="meta")]), MANY)
+    made.saver(network(), MANY)
 
 
 def test_missing_layers_keep_their_values_and_are_named(tmp_path, caplog):
@@ -212,9 +236,9 @@ def quantised(path):
     ("spoil", "message"),
     [
         (damaged, "is damaged, or no checkpoint"),
-        (text, "is damaged, or no checkpoint"),
+        (text, r"is no checkpoint, or damaged; weights are read from files of torch \(\.pt\), safetensors, Keras"),
         (empty, "is damaged, or no checkpoint"),
-        (code, "is damaged, or no checkpoint"),
+        (code, r"holds Python objects besides tensors, .*; save the weights alone, by `torch\.save\(model\.state_dict"),
         (hdf5, "is a file of Keras, whose weights only a network of Keras layers can take"),
         (folder, "it is a folder"),
         (no_weights, "holds no network's weights"),
@@ -232,8 +256,9 @@ def quantised(path):
 def test_file_that_is_no_checkpoint(tmp_path, spoil, message):
     path = saved(tmp_path, network())
     spoil(path)
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(CheckpointError, match=message) as caught:
         load(path, network())
+    assert "weights_only" not in str(caught.value)
 
 
 @pytest.mark.parametrize("block", range(8))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rmldnn.engine.scores import Scores, better
+from rmldnn.engine.scores import Scores, better, require_scores
 from rmldnn.engine.stopping import early_stopping
 from rmldnn.errors import ConfigError
 from rmldnn.steps import EvalEnd, TrainEnd
@@ -63,3 +63,38 @@ def test_goes_on_with_the_training():
 def test_which_of_two_is_better(name, less):
     assert better(name, 1.0, 2.0) == less
     assert better(name, 2.0, 1.0) != less
+
+
+def test_tells_why_it_ends_and_what_was_best():
+    stopping = early_stopping(patience=2)
+    assert ends(stopping, [5, 3.2e-07, 4, 4]) == 4
+    assert stopping.reason(4) == "after epoch 4: test_loss has not become better for 2 epochs; best 3.20e-07 in epoch 2"
+
+
+def test_a_larger_patience_lets_it_go_on():
+    first, second = early_stopping(patience=2), early_stopping(patience=3)
+    assert ends(first, [5, 3, 4, 4]) == 4
+    second.load_state_dict(first.state_dict())
+    assert first.ended(4)
+    assert not second.ended(4)
+
+
+def test_the_best_of_another_number_is_forgotten():
+    first, second = early_stopping(patience=2), early_stopping(monitor="test_accuracy", patience=2)
+    assert ends(first, [5, 3, 4, 4]) == 4
+    second.load_state_dict(first.state_dict())
+    assert not second.ended(4)
+    assert not second.over(5, scores(loss=1.0, accuracy=0.5))
+
+
+def test_names_that_a_run_does_not_have_are_told_together():
+    wanted = {"checkpoints.keep.best": "test_IoU", "early_stopping.monitor": "test_los", "other": None}
+    with pytest.raises(ConfigError) as caught:
+        require_scores(wanted, ["train_loss", "test_loss"])
+    assert [problem.path for problem in caught.value.problems] == ["checkpoints.keep.best", "early_stopping.monitor"]
+    assert "test set" not in str(caught.value)
+
+
+def test_a_run_without_a_test_set_says_so():
+    with pytest.raises(ConfigError, match="it has `train_loss`, as there is no test set with targets"):
+        require_scores({"early_stopping.monitor": "test_IoU"}, ["train_loss"])

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rmldnn.config import catalog
+from rmldnn.errors import ConfigError
 from rmldnn.losses.bce import bce, bce_with_logits
 from rmldnn.losses.cross_entropy import cross_entropy
 from rmldnn.losses.focal import focal
@@ -17,6 +18,8 @@ from rmldnn.losses.nll import nll
 from rmldnn.losses.overlap import dice, jaccard, tversky
 from rmldnn.losses.robust import huber, l1, smooth_l1
 from rmldnn.losses.ssim import ssim
+from rmldnn.networks.activations import find
+from tests.determinism import deterministic
 
 OF_CLASSES = {
     "softmax": lambda scores: scores.softmax(1),
@@ -90,6 +93,32 @@ def sample(kind, keys, n, spatial, dtype=torch.float64, seed=0):
     return outputs(kind, scores, keys).to(dtype), target
 
 
+def extreme(kind, loss, keys, dtype, device):
+    """The loss and the gradient of a weight where outputs of a layer in 16 bits are as large as they can be.
+
+    As `engine.prepared` has it: layers and activation under autocast, outputs of 32 bits.
+    """
+    _, target = sample(kind, keys, 2, (16,), seed=3)
+    channels = 1 if kind == "answers" else 3
+    generator = torch.Generator().manual_seed(4)
+    inputs = 100 * torch.randn(2, channels, 16, generator=generator).sign().to(device)
+    layer = torch.nn.Conv1d(channels, channels, 1, device=device)
+    torch.nn.init.constant_(layer.weight, 60.0)
+    if kind == "numbers":
+        name = "tanh"
+    else:
+        name = keys["source"] or "linear"
+        name = "log_sigmoid" if kind == "answers" and name == "log_softmax" else name
+    activation = find(name).step or torch.nn.Identity()
+    with torch.autocast(device, dtype):
+        scores = layer(inputs)
+        output = activation(scores)
+    assert scores.dtype is dtype
+    value = loss(output.float(), target.to(device), **keys)
+    value.backward()
+    return value, layer.weight.grad
+
+
 def test_every_component_is_here():
     assert {form.load() for form in catalog.group("loss").values()} == {loss for _, loss, _ in CASES}
 
@@ -129,7 +158,7 @@ def test_no_sample_anywhere_costs_nothing(kind, loss, keys):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 @every_loss
 def test_16_bits_of_many_places(kind, loss, keys, dtype):
-    exact, target = sample(kind, keys, 1, (300, 300), seed=2)
+    exact, target = sample(kind, keys, 1, (256, 257), seed=2)  # more than the largest number of float16
     output = exact.to(dtype).requires_grad_()
     value = loss(output, target, **keys)
     value.backward()
@@ -150,6 +179,39 @@ def test_saturated_outputs(kind, loss, keys, dtype):
     value.backward()
     assert value.isfinite()
     assert output.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+@every_loss
+def test_extreme_inputs_of_a_network_in_16_bits(kind, loss, keys, dtype):
+    value, gradient = extreme(kind, loss, keys, dtype, "cpu")
+    assert value.isfinite()
+    assert gradient.isfinite().all()
+
+
+@every_loss
+def test_the_deterministic_form_is_the_same_loss(kind, loss, keys):
+    output, target = sample(kind, keys, 4, (9, 8))
+    expected = loss(output.requires_grad_(), target, **keys)
+    (slope,) = torch.autograd.grad(expected, output)
+    with deterministic():
+        value = loss(output, target, **keys)
+        (gradient,) = torch.autograd.grad(value, output)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(gradient, slope)
+
+
+@pytest.mark.parametrize("loss", [nll, cross_entropy, dice, jaccard, tversky, focal, lovasz])
+def test_a_class_without_an_output_is_found_before_the_device_sees_it(loss):
+    target = torch.tensor([0, 7])
+    with pytest.raises(ConfigError, match="class index 7"):
+        loss(torch.ones(2, 3, device="meta"), target)
+
+
+@pytest.mark.parametrize("loss", [bce, dice, jaccard, tversky, focal, lovasz])
+def test_a_target_that_is_no_share_is_found_before_the_device_sees_it(loss):
+    with pytest.raises(ConfigError, match="takes targets from 0 to 1"):
+        loss(torch.ones(2, 1, device="meta"), torch.tensor([0.0, 7.0]))
 
 
 @every_loss

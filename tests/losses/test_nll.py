@@ -179,6 +179,23 @@ def test_split_of_probabilities_is_harmless(assert_split_is_harmless, n, data):
     assert_split_is_harmless(partial(nll, weight=[1.0, 2.0, 0.5]), output, probabilities(n, (2,)), cuts)
 
 
+@pytest.mark.parametrize(
+    ("indices", "remedy"),
+    [
+        ([0, 255], r'"values": \[0, 255\] in `data`, .*loss\.ignore_index'),
+        ([0, 128, 255], r'"values": \[0, 128, 255\] in `data`, '),
+        ([0, 1, 2, 3], r"classes 0 to 2\); give its last layer one output for each class of the data, or name"),
+        ([0, 1, 255], r'"values": \[0, 1, 255\] in `data`, '),
+        ([1, 255], r"classes 0 to 2\); give its last layer"),
+        ([-1, 0], r"class index -1, .*classes 0 to 2\); give its last layer"),
+    ],
+)
+def test_values_that_stand_for_classes_are_told_from_further_classes(indices, remedy):
+    output, _ = sample(len(indices))
+    with pytest.raises(ConfigError, match=remedy.replace("] in", "]` in")):
+        nll(output, torch.tensor(indices))
+
+
 def test_probabilities_have_no_class_to_ignore():
     output, _ = sample(4)
     with pytest.raises(ConfigError, match=r"loss.ignore_index: has no meaning .*loss.weight"):

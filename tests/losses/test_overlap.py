@@ -135,7 +135,7 @@ def test_index_beyond_the_outputs_is_named(loss):
 @every_score
 def test_masks_that_were_not_scaled(loss):
     output, target = sample()
-    with pytest.raises(ConfigError, match=r"targets from 0 to 1.*holds 255.*loss.ignore_index"):
+    with pytest.raises(ConfigError, match=r'targets from 0 to 1.*holds 255.*"values": \[0, 255\].*loss.ignore_index'):
         loss(output[:, :1], target * 127.5)
 
 

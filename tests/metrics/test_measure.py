@@ -25,6 +25,7 @@ from rmldnn.metrics.overlap import confusion_matrix, dice, f1, iou, precision, r
 from rmldnn.metrics.ranking import auroc
 from rmldnn.metrics.reading import Reading, reading_for
 from rmldnn.metrics.surface import hausdorff
+from tests.determinism import deterministic
 from tests.metrics.kinds import BCE, KINDS, NLL
 
 COUNTED = [precision, partial(recall, average="micro"), f1, iou, dice, confusion_matrix, partial(auroc, num_bins=50)]
@@ -47,6 +48,15 @@ def together(ranks):
 
 def makers_for(kind):
     return COUNTED + ([hausdorff] if kind.extents else [])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_deterministic_form_gives_the_same_numbers(name):
+    kind = KINDS[name]
+    expected = numbers(Metrics(makers_for(kind), kind.loss), [kind.draw(0)])
+    with deterministic():
+        found = numbers(Metrics(makers_for(kind), kind.loss), [kind.draw(0)])
+    torch.testing.assert_close(found, expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", KINDS)

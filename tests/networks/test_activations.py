@@ -31,6 +31,15 @@ def test_softmax_works_along_the_channels():
     torch.testing.assert_close(find("softmax").step(torch.randn(2, 3, 4, 4)).sum(1), torch.ones(2, 4, 4))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+@pytest.mark.parametrize("name", ["log_sigmoid", "log_softmax", "sigmoid", "softmax"])
+def test_probabilities_have_32_bits_where_layers_compute_with_16(name, dtype):
+    scores = torch.tensor([[-9.0, 9.0], [3.0, 4.0]])
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(find(name).step(scores.to(dtype)), find(name).step(scores))
+    assert find(name).step(scores.to(dtype)).dtype is dtype
+
+
 def test_softplus_is_exact_in_float64():
     x = torch.tensor([21.0], dtype=torch.float64)
     assert find("softplus").step(x) > x

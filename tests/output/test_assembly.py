@@ -241,3 +241,11 @@ def test_parts_of_several_processes_make_the_bits_of_one(tmp_path_factory, axes,
         for name in one:
             assert one[name][()].tobytes() == other[name][()].tobytes()
     assert sorted(path.name for path in folder.iterdir()) == ["in", "many.h5", "one.h5"]
+
+
+def test_no_room_for_the_volume_is_told_before_the_run(tmp_path):
+    (tmp_path / "in").mkdir()
+    slices = Sliced(opened(tmp_path / "in", np.zeros((4, 4), np.float32)), [slicer(sizes=[2, 2])])
+    with pytest.raises(ConfigError, match=r"^data.hdf5_outfile: `.*` has room for .*, but assembled predictions need"):
+        Assembly(str(tmp_path / "out.h5"), slices, 10**14)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

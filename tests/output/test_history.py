@@ -132,8 +132,13 @@ def test_tensors_are_not_read_at_each_step(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_fault_of_the_configuration(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"^run_folder: cannot write to `.*/history.csv`: a file is in the place"):
+    with pytest.raises(ConfigError, match=r"^run_folder: cannot write to `.*/history.jsonl`: a file is in the place"):
         History(tmp_path / "file", True, True)
+
+
+def test_no_room_for_the_lines_is_told_before_the_training(tmp_path):
+    with pytest.raises(ConfigError, match=r"^run_folder: `.*` has room for .*B, but rows of `history.jsonl` need "):
+        History(tmp_path, True, True, updates=10**15)
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path, run, disk):

@@ -98,6 +98,11 @@ def test_a_place_that_cannot_be_written_is_a_fault_of_the_configuration(tmp_path
         Outfile(str(tmp_path / "file" / "out.txt"))
 
 
+def test_no_room_for_the_rows_is_told_before_the_training(tmp_path):
+    with pytest.raises(ConfigError, match=r"^outfile: `.*` has room for .*B, but rows of `out_train.txt` need about "):
+        Outfile(str(tmp_path / "out.txt"), updates=10**15)
+
+
 @pytest.mark.parametrize("size", [60, 150, 157])
 def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_whole_rows(tmp_path, run, disk, size):
     outfile = Outfile(str(tmp_path / "out.txt"))

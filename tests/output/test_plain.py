@@ -3,7 +3,9 @@ from __future__ import annotations
 import io
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 
 from rmldnn.output.plain import PlainConsole, shown
 from rmldnn.output.rows import Group, component_rows
-from rmldnn.steps import EvalEnd, EvalStep, TrainStep
+from rmldnn.steps import EvalEnd, EvalStep, TrainEnd, TrainStep
 
 BASELINE = Path(__file__).parents[3] / "shared/upstream/smoke_tests/baseline_rmldnn_test.txt"
+END = TrainEnd(1, 10, torch.tensor(0.5), 1.0, 0.01)
 STAMP = re.compile(r"\[\d{4}-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{6}\] ")
 
 
@@ -214,6 +217,70 @@ def test_no_tensor_is_read_for_a_line_that_is_not_written(console):
     console.consume(TrainStep(1, 1, 1, 1000, 16, unreadable, unreadable, 0.1, 0.1))
 
 
+@pytest.fixture
+def clock():
+    """A clock that is set by hand."""
+    return SimpleNamespace(now=0.0)
+
+
+@pytest.fixture
+def timed(stream, clock):
+    console = PlainConsole(stream, lambda: clock.now)
+    yield console
+    with suppress(RuntimeError):  # numbers that cannot be read
+        console.close()
+
+
+UNREADABLE = torch.empty((), device="meta")
+
+
+def test_numbers_of_a_fast_run_are_read_once_in_a_second(timed, stream, clock):
+    timed.consume(train_step(1))
+    clock.now += 0.9
+    timed.consume(TrainStep(1, 10, 2, 13, 16, UNREADABLE, UNREADABLE, 0.1, 0.1))
+    timed.consume(EvalStep(1, 10, 1, 13, 16, UNREADABLE, UNREADABLE))
+    assert len(lines(stream)) == 1
+
+
+def test_a_slow_run_has_each_line_at_once(timed, stream, clock):
+    for batch in (1, 2, 3):
+        timed.consume(train_step(batch))
+        assert len(lines(stream)) == batch
+        clock.now += 1.0
+
+
+def test_a_line_that_waits_is_written_with_a_batch_that_has_no_line(timed, stream, clock):
+    for batch in (10, 20):
+        timed.consume(train_step(batch, 1000))
+    clock.now += 1.0
+    timed.consume(TrainStep(1, 10, 21, 1000, 16, UNREADABLE, UNREADABLE, 0.1, 0.1))
+    assert [re.search(r"Batch \[ *(\d+)/", line)[1] for line in lines(stream)] == ["10", "20"]
+
+
+@pytest.mark.parametrize("say", [lambda console: console.text("x"), lambda console: console.consume(END)])
+def test_lines_that_wait_stand_before_what_is_said_later(timed, stream, say):
+    for batch in (1, 2, 3):
+        timed.consume(train_step(batch))
+    say(timed)
+    assert [line[:5] for line in lines(stream)][:3] == ["Train"] * 3
+    assert len(lines(stream)) == 4
+
+
+def test_lines_that_wait_bear_the_time_at_which_they_were_due(timed, stream, monkeypatch):
+    for second in (1, 2, 3):
+        monkeypatch.setattr(time, "time_ns", lambda second=second: second * 1_000_000_000)
+        timed.consume(train_step(second))
+    timed.close()
+    assert [line[19:29] for line in stream.getvalue().splitlines()] == ["01.000000]", "02.000000]", "03.000000]"]
+
+
+def test_lines_that_wait_are_there_when_the_run_breaks_off(timed, stream):
+    for batch in (1, 2, 3):
+        timed.consume(train_step(batch))
+    timed.close()
+    assert len(lines(stream)) == 3
+
+
 def test_metrics_stand_behind_the_evaluation_and_in_the_result():
     stream = io.StringIO()
     console = PlainConsole(stream)
@@ -224,3 +291,16 @@ def test_metrics_stand_behind_the_evaluation_and_in_the_result():
     lines = [line[30:] for line in stream.getvalue().splitlines()]
     assert lines[0] == "Eval  Epoch [  2/  3] : IoU = 0.5000"
     assert [line.split() for line in lines if "IoU" in line][1:] == [["IoU", ":", "0.5000"], ["IoU/cat", ":", "0.2500"]]
+    matrix = lines[[line.strip("- ") for line in lines].index("Confusion matrix") :]
+    assert [line.split() for line in matrix[2:5]] == [["0", "1"], ["0", "1", "0"], ["1", "0", "1"]]
+
+
+def test_small_numbers_keep_their_digits_in_the_result():
+    stream = io.StringIO()
+    console = PlainConsole(stream)
+    console.consume(EvalEnd(1, 1, 0.1, torch.tensor(3.2e-7), None, {"MAE": torch.tensor(5.6e-5)}))
+    console.finish([])
+    console.close()
+    rows = [line[30:].split() for line in stream.getvalue().splitlines()]
+    assert ["Test", "loss:", "3.20e-07"] in rows
+    assert ["MAE", ":", "5.60e-05"] in rows

@@ -189,3 +189,11 @@ def test_a_folder_that_vanished_is_an_error(writer, folder):
     folder.rmdir()
     with pytest.raises(RmldnnError, match=r"^cannot write to `.*/output_1\.h5`: No such file or directory"):
         writer.consume(step(["a.jpg"], torch.rand(1, 10)))
+
+
+def test_no_room_for_predictions_is_told_before_the_run(tmp_path):
+    made = predictions(test_output_path=str(tmp_path), hdf5_precision="half")
+    made.require_room(100, (2, 28, None), 10**12)  # nobody knows
+    made.require_room(100, (2, 28, 28), 1)
+    with pytest.raises(ConfigError, match=r"^data.test_output_path: `.*` has room for .*, but predictions of this run"):
+        made.require_room(100, (2, 28, 28), 10**12)

@@ -30,9 +30,11 @@ def here(tmp_path, monkeypatch):
 def write(here):
     """Notes a run, with some facts changed."""
 
-    def write(folder="runs/unet", **changes):
-        facts = {"name": "unet", "config": CONFIG, "command": ["rmldnn", "unet.json"], "file": "unet.json", "seed": 4}
-        return record(Path(folder), **{**facts, **changes})
+    def write(folder="runs/unet", config=CONFIG, **changes):
+        facts = {"name": "unet", "command": ["rmldnn", "unet.json"], "file": "unet.json", "seed": 4}
+        made = record(Path(folder), **{**facts, **changes})
+        made.begin(config)
+        return made
 
     return write
 
@@ -164,6 +166,37 @@ def test_files_are_whole_or_as_they_were(write, disk):
         made.finish("complete")
     assert Path("runs/unet/run.json").read_bytes() == before
     assert {path.name for path in Path("runs/unet").iterdir()} == {".lock", "config.json", "run.json"}
+
+
+@pytest.fixture
+def failing(here):
+    """Fails in a run folder before the run begins, `files` being there already."""
+
+    def fail(*files):
+        for file in map(Path, files):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("of another run")
+        with (
+            pytest.raises(RmldnnError, match="no"),
+            record(Path("runs/unet"), name="unet", command=[], file="unet.json", seed=0),
+        ):
+            for folder in ("state", "tensorboard", "outputs/model"):
+                Path("runs/unet", folder).mkdir(parents=True, exist_ok=True)
+            Path("runs/unet/history.csv").touch()
+            raise RmldnnError("no")
+        return sorted(str(path) for path in Path("runs").rglob("*") if path.is_file())
+
+    return fail
+
+
+def test_nothing_stays_of_a_run_that_did_not_begin(failing):
+    assert failing() == []
+    assert not Path("runs").exists()
+
+
+def test_a_run_that_does_not_begin_leaves_what_is_there(failing):
+    there = ["runs/unet/config.json", "runs/unet/run.json", "runs/unet/state/epoch_2_sample_0/network.pt"]
+    assert [file for file in failing(*there) if "history" not in file and "lock" not in file] == there
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"format": "other"}'])

@@ -166,3 +166,28 @@ def test_metrics_are_columns_while_there_is_room():
     assert titles.plain.split()[-3:] == ["IoU", "IoU_micro", "Time"]
     assert line.plain.split()[-4:-2] == ["0.250", "0.250"]
     assert len(titles.plain) == len(line.plain) <= 90
+
+
+def test_numbers_of_single_classes_and_small_ones_are_among_the_results(shown):
+    metrics = {"IoU": torch.tensor(0.5), "IoU/cat": torch.tensor(0.25), "MAE": torch.tensor(3.2e-7)}
+    shown.console.consume(EvalEnd(1, 1, 0.5, torch.tensor(3.2e-7), None, metrics))
+    shown.console.finish([])
+    rows = [line.split()[-2:] for line in shown.text.partition("Done")[2].splitlines()]
+    assert ["IoU/cat", "0.250"] in rows
+    assert ["MAE", "3.2e-07"] in rows
+    assert ["loss", "3.20e-07"] in rows
+    assert "IoU/cat" not in shown.text.partition("Done")[0]
+
+
+def test_small_losses_are_shown_while_they_run(shown):
+    shown.console.consume(TrainStep(1, 1, 1, 2, 16, torch.tensor(3.2e-7), torch.tensor(4e-5), 0.1, 0.1))
+    assert "3.20e-07" in shown.drawn
+    assert "4.00e-05" in shown.drawn
+
+
+def test_the_confusion_matrix_is_a_table(shown):
+    matrix = torch.tensor([[8.0, 2.0], [0.0, 1500.0]])
+    shown.console.consume(EvalEnd(1, 1, 0.5, torch.tensor(0.5), None, {"ConfusionMatrix": matrix}, ["cat", "dog"]))
+    shown.console.finish([])
+    rows = [line.split() for line in shown.text.partition("Confusion matrix")[2].splitlines()]
+    assert rows[2:5] == [["0", "1"], ["0", "cat", "8", "2"], ["1", "dog", "0", "1500"]]

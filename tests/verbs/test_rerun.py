@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from rmldnn.config import spec, translate
+from rmldnn.errors import ConfigError
 from rmldnn.output.run_folder import record
+from rmldnn.verbs.rerun import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,11 +29,10 @@ def made(pictures, config):
         record(
             folder,
             name="small",
-            config=composed("small.json", *changes),
             command=["rmldnn", "small.json", *changes],
             file="small.json",
             seed=0,
-        )
+        ).begin(composed("small.json", *changes))
         if session:
             file = folder / "run.json"
             told = json.loads(file.read_text())
@@ -95,7 +96,40 @@ def test_the_same_run_again_wherever_it_is_asked_for(made, rmldnn, train, monkey
     assert result.code == 0, result.err
     assert "Warning" not in result.out
     monkeypatch.chdir("..")
-    assert losses() == before
+    assert losses("runs/small-2/outputs/out_train.txt") == before
+
+
+def test_what_the_first_run_wrote_stays(made, rmldnn):
+    made(outfile="./logs/out.txt", checkpoints={"save": "./model/"}, num_epochs=1)
+    for file in ("logs/out_train.txt", "model/model_checkpoint_1.pt"):
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).write_text("of the first run")
+    result = rmldnn("rerun", "runs/small")
+    assert result.code == 0, result.err
+    outputs = Path("runs/small-2/outputs")
+    for file, now in (("logs/out_train.txt", "out_train.txt"), ("model/model_checkpoint_1.pt",) * 2):
+        assert Path(file).read_text() == "of the first run"
+        assert (outputs / now).stat().st_size > 100
+
+
+def test_a_run_that_is_made_again_twice_stays_in_its_own_folder(made, rmldnn):
+    made(num_epochs=1)
+    assert rmldnn("rerun", "runs/small").code == 0
+    result = rmldnn("rerun", "runs/small-2")
+    assert result.code == 0, result.err
+    assert losses("runs/small-3/outputs/out_train.txt") == losses("runs/small-2/outputs/out_train.txt")
+
+
+def test_a_batch_size_that_was_found_is_taken_again(train, config, rmldnn):
+    config["data"]["batch_size"] = "auto"
+    first = train("num_epochs=1")
+    assert first.code == 0, first.err
+    found = first.starting("Batch size (automatic): ")[0].split()[-1]
+    said = json.loads(Path("runs/config/config.json").read_text())["neural_network"]
+    assert str(said["data"]["batch_size"]) == found
+    again = rmldnn("rerun", "runs/config")
+    assert again.code == 0, again.err
+    assert not again.starting("Batch size (automatic)")
 
 
 def test_changes_come_on_top(made, rmldnn):
@@ -166,3 +200,8 @@ def test_help_shows_how(rmldnn):
     result = rmldnn("rerun", "--help")
     assert result.code == 0
     assert "rmldnn rerun runs/unet seed=1" in result.out
+
+
+def test_a_run_folder_is_asked_for():
+    with pytest.raises(ConfigError, match=r"^name a run folder: rmldnn rerun runs/unet"):
+        main([])

@@ -62,6 +62,8 @@ class Masks(Pictures):
         self._known = None if values is None else np.isin(np.arange(_MOST), values)
         self._classes = np.zeros(_MOST, np.uint8 if values is None or len(values) <= 256 else np.uint16)
         self._values = list(values or ())
+        self.num_classes = len(self._values)
+        """How many classes there are; 0 if that is not known."""
         for index, value in enumerate(values or ()):
             self._classes[value] = index
 

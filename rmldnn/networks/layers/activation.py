@@ -147,7 +147,7 @@ def softmax(shape: Shape, *, axis: int | list[int] = -1) -> Layer:
     """
     step: Callable[[Tensor], Tensor]
     if isinstance(axis, int):
-        step = partial(torch.softmax, dim=dimension(axis, shape))
+        step = partial(activations.softmax, dim=dimension(axis, shape))
     else:
         step = partial(softmax_over, dims=[dimension(one, shape) for one in axis])
     return Layer(shape, activation=Activation("softmax", step))
@@ -166,7 +166,7 @@ def log_softmax(shape: Shape, *, axis: int = -1) -> Layer:
         shape: Keras shape of the input.
         axis: Keras axis of the softmax; -1 are the channels.
     """
-    step = partial(torch.log_softmax, dim=dimension(axis, shape))
+    step = partial(activations.log_softmax, dim=dimension(axis, shape))
     return Layer(shape, activation=Activation("log_softmax", step))
 
 

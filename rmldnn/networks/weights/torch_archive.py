@@ -6,6 +6,7 @@ tensors on the CPU.
 
 from __future__ import annotations
 
+import pickle
 import warnings
 import zipfile
 from pathlib import Path
@@ -18,6 +19,14 @@ from rmldnn.errors import CheckpointError
 from rmldnn.networks.weights.stored import Stored
 
 FORMAT = 1
+_OBJECTS = (
+    "is damaged, or holds Python objects besides tensors, which are not read, as they could run a stranger's code; save "
+    "the weights alone, by `torch.save(model.state_dict(), ...)`"
+)
+_NOTHING = (
+    "is no checkpoint, or damaged; weights are read from files of torch (.pt), safetensors, Keras (.h5, .weights.h5, "
+    ".keras) and libtorch"
+)
 NUMBERS = {  # what a network's weights are made of: nothing complex, nothing quantised
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
     *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
@@ -31,9 +40,13 @@ def read(file: Path) -> dict[str, Stored]:
         CheckpointError: It holds something else, or a later form of checkpoint.
         Exception: It is damaged.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about what is refused below
-        content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
+    archive = zipfile.is_zipfile(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what is refused below
+            content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=archive)
+    except pickle.UnpicklingError:  # whose words advise to run whatever the file holds
+        raise CheckpointError(_OBJECTS if archive else _NOTHING) from None
     whole = content if isinstance(content, dict) else {}
     model = whole.get("model", whole)
     version = whole.get("format", FORMAT) if model is not whole else FORMAT

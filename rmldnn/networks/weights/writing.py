@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import rmldnn
-from rmldnn.disk import Disk, replacing
+from rmldnn.disk import Disk, reason, replacing
 from rmldnn.errors import RmldnnError
 from rmldnn.networks.network import Network
 from rmldnn.networks.weights.numbering import VARIABLES, located
@@ -38,9 +40,8 @@ def write(path: str | Path, network: nn.Module, epoch: int | None = None) -> Non
     try:
         with replacing(file) as partial:
             _WRITERS[kind](partial, network, epoch)
-    except (OSError, RuntimeError) as error:  # torch and h5py report a full disk as a RuntimeError
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-        raise RmldnnError(f"cannot write checkpoint `{path}`: {reason}") from error
+    except (OSError, RuntimeError) as error:  # of torch and h5py
+        raise RmldnnError(f"cannot write checkpoint `{path}`: {reason(error, file.parent)}") from error
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
@@ -49,7 +50,9 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
 
 def _torch(file: Path, network: nn.Module, epoch: int | None) -> None:
     content = {"model": _state(network), "epoch": epoch, "format": FORMAT, "rmldnn": rmldnn.__version__}
-    torch.save(content, file)
+    with Disk(file, "w") as disk:
+        torch.save(content, disk)
+        disk.check()
 
 
 def _safetensors(file: Path, network: nn.Module, epoch: int | None) -> None:
@@ -59,7 +62,8 @@ def _safetensors(file: Path, network: nn.Module, epoch: int | None) -> None:
     try:
         save_file({key: tensor.contiguous() for key, tensor in _state(network).items()}, file, _facts(epoch))
     except SafetensorError as error:
-        raise OSError(str(error)) from error
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error)) from error
 
 
 def _facts(epoch: int | None) -> dict[str, str]:

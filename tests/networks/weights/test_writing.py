@@ -121,6 +121,7 @@ except RmldnnError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "cannot write checkpoint" in done.stdout, done.stderr
+    assert "File too large" in done.stdout
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == b"older"
 

@@ -9,7 +9,18 @@ from rmldnn.output.trackers.tensorboard import TensorBoard
 from tests.output.trackers.runs import LOSSES, PARAMETERS, PLACES, TEST_LOSSES
 
 accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+event_file_writer = pytest.importorskip("tensorboard.summary.writer.event_file_writer")
 plugin_data = pytest.importorskip("tensorboard.plugins.hparams.plugin_data_pb2")
+
+
+@pytest.fixture(autouse=True)
+def names_in_order(monkeypatch):
+    """Numbers of one length for the files that this process writes.
+
+    Readers take files by name: time in seconds, host, process, number. A run goes on in another second; here it does so
+    in the same one, where number 10 comes before 9.
+    """
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(100))
 
 
 def read(folder):

@@ -1,0 +1,86 @@
+"""One process of several that train the same small network in many ways; rank 0 writes what each gave as JSON."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from small_run import Slices, digits
+from torch import nn
+
+from rmldnn.engine.compute import Compute
+from rmldnn.engine.distributed import DistributedEngine
+from rmldnn.engine.interface import open_engine
+from rmldnn.engine.loop import Learner, fit
+from rmldnn.engine.zero import Zero
+from rmldnn.losses.nll import nll
+from rmldnn.optimizers.adagrad import adagrad
+from rmldnn.optimizers.adam import adam
+from rmldnn.optimizers.lamb import lamb
+from rmldnn.optimizers.lars import lars
+from rmldnn.optimizers.sgd import sgd
+from rmldnn.steps import EvalEnd, TrainStep
+from rmldnn.tasks.supervised import Supervised
+
+OPTIMIZERS = {
+    "SGD": partial(sgd, learning_rate=0.05, momentum=0.9),
+    "Adam": partial(adam, learning_rate=0.002, eps=1e-3),
+    "LARS": partial(lars, learning_rate=1.0, eta=0.02, momentum=0.9),
+    "LAMB": partial(lamb, learning_rate=0.01, eps=1e-3),
+    "Adagrad": partial(adagrad, learning_rate=0.01),
+}
+
+
+def network():
+    """Batch normalisation sits where no bias goes before it, whose gradient would be nothing but rounding."""
+    torch.manual_seed(5)
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, bias=False), nn.BatchNorm2d(6), nn.AvgPool2d(4), nn.Tanh(), nn.Conv2d(6, 8, 3, bias=False),
+        nn.BatchNorm2d(8), nn.Tanh(), nn.Flatten(), nn.Linear(128, 5), nn.Tanh(), nn.Linear(5, 2), nn.LogSoftmax(1),
+    )  # fmt: skip
+
+
+def train(engine, case, folder):
+    """Losses of two epochs: each step's, and the evaluation's."""
+    inputs, targets = digits(25)  # batches of 8, 8, 8 and 1: smaller than the number of processes
+    loader = Slices(inputs, targets, case.get("batch_size", 8), engine.rank, engine.world)
+    trained = engine.place(network())
+    optimizer = OPTIMIZERS[case.get("optimizer", "SGD")](trained.parameters())
+    compute = Compute(**case.get("compute", {}))
+    task = Supervised(partial(nll, weight=[0.3, 0.7]))
+    learner = Learner(engine.prepare(trained, optimizer, compute), optimizer, None, compute.accumulate)
+    if "load" in case:
+        state = torch.load(folder / case["load"], weights_only=True)
+        with engine.whole(changed=True):
+            trained.load_state_dict(state["network"])
+        engine.load_state_dict(state["engine"])
+    numbers = []
+    for step in fit(engine, task, learner, loader, loader, case.get("epochs", 2)):
+        if isinstance(step, TrainStep):
+            numbers.append([step.loss.item(), float(step.grad_norm)])
+        elif isinstance(step, EvalEnd):
+            numbers.append([step.loss.item(), step.accuracy.item()])
+    engine.evaluating(False)
+    if "save" in case:
+        states = engine.state_dict()
+        with engine.whole():
+            weights = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+        if engine.rank == 0:
+            torch.save({"network": weights, "engine": states}, folder / case["save"])
+    return numbers
+
+
+def main(folder, cases):
+    with open_engine(timeout=60) as engine:
+        results = []
+        for case in cases:
+            if isinstance(engine, DistributedEngine):
+                engine.zero = Zero(case.get("zero", 0))
+            results.append(train(engine, case, folder))
+        if engine.rank == 0:
+            (folder / f"{engine.world}.json").write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

@@ -1,0 +1,29 @@
+"""Counts how often a program waits for the GPU, as far as torch sees it."""
+
+import warnings
+from contextlib import contextmanager
+
+import torch
+
+
+class Places(list):
+    """Where it waited, `file:line`, in order; the lines are those of Python code."""
+
+
+@contextmanager
+def waits():
+    """Notes every wait for the device, in a list that may be emptied."""
+    places = Places()
+
+    def note(message, category, filename, lineno, file=None, line=None):
+        if "synchronizing CUDA operation" in str(message):
+            places.append(f"{filename}:{lineno}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = note
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield places
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
