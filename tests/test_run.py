@@ -394,6 +394,24 @@ def test_masks_train_a_segmentation_network(train, pictures, config):
     assert accuracy(result) > 0.9
 
 
+def test_more_outputs_than_the_masks_have_classes_are_told(train, pictures, config):
+    for path in (pictures / "train").rglob("*.png"):
+        pixels = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 100).astype(np.uint8) * 255
+        cv2.imwrite(str(path), pixels)
+    keys = {"name": "a", "filters": 3, "kernel_size": 1, "batch_input_shape": [None, 12, 12, 1]}
+    config["layers"] = [{"class_name": "Conv2D", "config": {**keys, "activation": "log_softmax"}}]
+    config["data"] |= {"target_type": "masks", "target_path": "./train/", "values": [0, 255]}
+    del config["data"]["test_input_path"]
+    words = "Warning: the network has 3 outputs, but the masks have 2 classes (`values`); a class that occurs nowhere"
+    for changes in ((), ("data.preload=true",)):
+        result = train("num_epochs=1", *changes)
+        assert result.code == 0, result.err
+        assert result.starting(words)
+    keys["filters"] = 2
+    config["layers"] = [{"class_name": "Conv2D", "config": {**keys, "activation": "log_softmax"}}]
+    assert not train("num_epochs=1").starting("Warning: the network has")
+
+
 def test_a_loss_takes_its_source_from_the_network(train, config):
     config["layers"] = [
         {

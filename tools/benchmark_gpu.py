@@ -116,6 +116,10 @@ class Endless:
         """All that is left."""
         return len(self) - seen // self.batch.size
 
+    def turns(self) -> Endless:
+        """One process has all turns."""
+        return self
+
     def epoch(self, number: int, seen: int = 0) -> Iterator[Batch]:  # noqa: ARG002 - the loop's
         """The batches."""
         while True:

@@ -20,7 +20,8 @@ from rmldnn.optimizers.groups import check_groups
 Values = dict[str, Any]
 
 SECTIONS = (
-    "network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints", "engine", "deepspeed",
+    "network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints", "engine",
+    "deepspeed",
 )  # fmt: skip
 TOP = ("job", "network", "compute")
 """Groups whose keys stand at the top level."""

@@ -10,7 +10,6 @@ from typing import Any
 from rmldnn.data.source import Source
 from rmldnn.errors import DataError
 
-
 _REPAIR = "repair or remove it"
 
 

@@ -89,6 +89,7 @@ class Loader:
         """Samples that were left out by this process, by name."""
         self._groups = list(dataset.inputs.source.groups) or [len(dataset)]
         self._stretch = 0, len(dataset)
+        self._turn = 0, 1
         self._first: dict[int, tuple[int, Sequence[Shape]]] = {}
         self._memory = Pool(_BLOCKS)
         self._workers = Workers(dataset, num_workers, skip_bad=skip_bad) if num_workers else None
@@ -108,6 +109,12 @@ class Loader:
         part.rank, part.world, part.batch_size = 0, 1, -(-self.batch_size // self.world)
         part._stretch = first, stop
         return part
+
+    def turns(self) -> Loader:
+        """The same, but for the processes taking turns at whole batches: the first process takes every P-th from 1 on."""
+        mine = copy(self)
+        mine.rank, mine.world, mine._turn = 0, 1, (self.rank, self.world)
+        return mine
 
     def remaining(self, seen: int) -> int:
         """Number of batches of an epoch of which so many samples were seen already."""
@@ -233,14 +240,15 @@ class Loader:
         order = self.order(epoch)
         mixed = bool(self.dataset.mixes)
         followers = self._followers(epoch) if mixed else order[:0]
-        for start, end in self._bounds(epoch, seen):
+        first, every = self._turn
+        for start, end in self._bounds(epoch, seen)[first::every]:
             size = end - start
             mine = share(size, self.rank, self.world)
-            first, count = start + mine.start, mine.stop - mine.start
-            indices = order[first : first + count] if count else order[start : start + 1]
+            at, count = start + mine.start, mine.stop - mine.start
+            indices = order[at : at + count] if count else order[start : start + 1]
             if mixed and count:  # the partner of the last one
                 indices = np.append(indices, followers[indices[-1]])
-            yield Request(indices, count, first, size, self.seed, epoch, mixed)
+            yield Request(indices, count, at, size, self.seed, epoch, mixed)
 
 
 def automatic_workers(dataset: Dataset, cores: int | None = None) -> int:

@@ -82,21 +82,22 @@ def _common_start(texts: Sequence[str]) -> int:
 
 def _alone(what: str, names: Sequence[str], stems: Sequence[str], others: Sequence[str]) -> str:
     taken = set(others)
-    return _some(what, [name for name, stem in zip(names, stems, strict=True) if stem not in taken])
+    return some(what, [name for name, stem in zip(names, stems, strict=True) if stem not in taken])
 
 
 def _double(what: str, names: Sequence[str], stems: Sequence[str]) -> str:
     count = Counter(stems)
-    return _some(what, [name for name, stem in zip(names, stems, strict=True) if count[stem] > 1])
+    return some(what, [name for name, stem in zip(names, stems, strict=True) if count[stem] > 1])
 
 
 def _count(names: Sequence[str], noun: str) -> str:
     return f"{len(names)} {noun}{'s' if len(names) != 1 else ''}"
 
 
-def _some(what: str, names: Sequence[str], limit: int = 20) -> str:
+def some(what: str, names: Sequence[str], limit: int = 20) -> str:
+    """The first of some names, with a text before them: `; inputs without target: `1.jpg`, `2.jpg` and 5 more`."""
     if not names:
         return ""
     shown = ", ".join(f"`{name}`" for name in names[:limit])
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"; {what}: {shown}{more}"
+    return f"; {what}: {shown}{more}" if what else f": {shown}{more}"

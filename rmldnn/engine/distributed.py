@@ -137,25 +137,28 @@ class DistributedEngine(LocalEngine):
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """Brings names and outputs of all processes to rank 0, in the order of the samples."""
-        output = output.cpu().contiguous()
-        share = (batch.first, list(batch.names), output.shape, output.dtype)
+        parts = [part for part in self.parts(batch, output) if part[0]]  # shares lie in the order of the processes
+        if not parts:  # all samples of the batch were left out, or this is another process
+            return (), None
+        return [name for names, _ in parts for name in names], torch.cat([part for _, part in parts])
+
+    def parts(self, batch: Batch | None, output: Tensor | None) -> Sequence[tuple[Sequence[str], Tensor]]:
+        """Brings names and outputs of each process's own samples to rank 0."""
+        output = torch.empty(0) if output is None else output.cpu().contiguous()
+        names = list(batch.names) if batch is not None else []
         shares: list[Any] = [None] * self.world
-        dist.gather_object(share, shares if self.rank == 0 else None)
+        dist.gather_object((names, output.shape, output.dtype), shares if self.rank == 0 else None)
         if self.rank != 0:
-            if len(batch.names):
-                dist.send(output, 0)
-            return (), None
-        parts = []
-        for rank, (first, names, shape, dtype) in enumerate(shares):
-            part = output if rank == 0 else torch.empty(shape, dtype=dtype)
             if names:
-                if rank != 0:
-                    dist.recv(part, rank)
-                parts.append((first, names, part))
-        if not parts:  # all samples of the batch were left out
-            return (), None
-        parts.sort(key=lambda part: part[0])
-        return [name for _, names, _ in parts for name in names], torch.cat([part for _, _, part in parts])
+                dist.send(output, 0)
+            return ()
+        parts = []
+        for rank, (names, shape, dtype) in enumerate(shares):
+            part = output if rank == 0 else torch.empty(shape, dtype=dtype)
+            if names and rank != 0:
+                dist.recv(part, rank)
+            parts.append((names, part))
+        return parts
 
     def close(self) -> None:
         """Lets go of the other processes."""

@@ -104,6 +104,18 @@ class Engine(Protocol):
         """
         ...
 
+    def parts(self, batch: Batch | None, output: Tensor | None) -> Sequence[tuple[Sequence[str], Tensor | None]]:
+        """Brings names and outputs of each process's own samples to rank 0.
+
+        Args:
+            batch: The samples; None if this process has none.
+            output: What the network made of them.
+
+        Returns:
+            Names and outputs of each process on rank 0, nothing elsewhere.
+        """
+        ...
+
     def close(self) -> None:
         """Lets go of the other processes; may be called twice."""
         ...

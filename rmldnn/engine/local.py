@@ -89,6 +89,10 @@ class LocalEngine:
         """All samples are here already."""
         return batch.names, output
 
+    def parts(self, batch: Batch | None, output: Tensor | None) -> Sequence[tuple[Sequence[str], Tensor | None]]:
+        """Those of this process."""
+        return [(batch.names if batch is not None else (), output)]
+
     def close(self) -> None:
         """Nobody to let go."""
 
@@ -102,6 +106,6 @@ class LocalEngine:
         if is_exhausted(error):
             raise RmldnnError(
                 f"the memory of {str(self.device).upper()} does not suffice ({' '.join(str(error).split())}); "
-                'take a smaller `data.batch_size` (or "auto") and `data.test_batch_size`, set `activation_checkpointing`, '
-                "which keeps less for the backward pass, or let layers compute with 16 bits: `precision` bf16 or fp16"
+                'take a smaller `data.batch_size` (or "auto") and `data.test_batch_size`, keep less for the '
+                "backward pass by `activation_checkpointing`, or compute with 16 bits: `precision` bf16 or fp16"
             ) from error

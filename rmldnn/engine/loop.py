@@ -19,12 +19,13 @@ from rmldnn.engine.interface import Engine
 from rmldnn.engine.progress import Mean, Progress
 from rmldnn.engine.scores import Scores
 from rmldnn.engine.stopping import EarlyStopping
+from rmldnn.losses.reduction import alone
 from rmldnn.losses.target import moved
 from rmldnn.steps import Batch, EpochEnd, EvalEnd, EvalStep, Step, TrainEnd, TrainStep
 from rmldnn.tasks.supervised import Task
 from rmldnn.types import Total
 
-_Result = TypeVar("_Result")
+_End = TypeVar("_End")
 log = logging.getLogger("rmldnn")
 
 
@@ -41,6 +42,10 @@ class Loader(Protocol):
 
     def epoch(self, number: int, seen: int = 0) -> Iterator[Batch]:
         """This process's shares of the batches of an epoch behind the samples seen, in order; epochs count from 1."""
+        ...
+
+    def turns(self) -> Loader:
+        """The same, but for the processes taking turns at whole batches instead of sharing each."""
         ...
 
 
@@ -126,7 +131,8 @@ def fit(
         loss = yield from _followed(scores, _train(engine, task, learner, train, num_epochs, progress))
         engine.evaluating(True)
         if test is not None:
-            steps = _evaluate(engine, task, learner.network, test, epoch, num_epochs, want_predictions, metrics)
+            results = _in_shares(engine, task, learner.network, test, want_predictions, metrics, epoch)
+            steps = _evaluate(engine, task, test, epoch, num_epochs, results, metrics)
             tested = yield from _followed(scores, steps)
             loss = loss if tested is None else tested
         if learner.scheduler is not None:
@@ -138,7 +144,7 @@ def fit(
         yield EpochEnd(epoch, num_epochs, progress.over or epoch == num_epochs)
 
 
-def _followed(scores: Scores, steps: Generator[Step, None, _Result]) -> Generator[Step, None, _Result]:
+def _followed(scores: Scores, steps: Generator[Step, None, _End]) -> Generator[Step, None, _End]:
     """Steps, as they are seen by the scores too."""
     while True:
         try:
@@ -161,6 +167,9 @@ def evaluate(
 ) -> Iterator[Step]:
     """Evaluates a network once, as epoch 1 of 1; steps have no loss and no accuracy where there are no targets.
 
+    Several processes take turns at whole batches: what a batch gives depends on its size, if only in the last bit, so
+    they give what one does.
+
     Args:
         engine: Where and with whom to compute.
         task: What to compare outputs with targets by.
@@ -174,7 +183,10 @@ def evaluate(
         The evaluation steps and their end.
     """
     engine.evaluating(True)
-    yield from _evaluate(engine, task, network, test, 1, 1, want_predictions, metrics, seen)
+    results = (_in_turns if engine.world > 1 else _in_shares)(
+        engine, task, network, test, want_predictions, metrics, 1, seen
+    )
+    yield from _evaluate(engine, task, test, 1, 1, results, metrics, seen)
 
 
 def _train(
@@ -211,48 +223,126 @@ def _train(
     return mean
 
 
+@dataclass(frozen=True)
+class _Result:
+    """What one batch of an evaluation gave: its samples, loss and sums of the metric, and on rank 0 outputs by name."""
+
+    size: int
+    loss: Tensor | None
+    sums: Tensor | None
+    names: Sequence[str]
+    predictions: Tensor | None
+
+
 def _evaluate(
     engine: Engine,
     task: Task,
-    network: nn.Module,
     loader: Loader,
     epoch: int,
     num_epochs: int,
-    want_predictions: bool,
+    results: Iterator[_Result],
     metrics: Metrics | None,
     seen: int = 0,
 ) -> Generator[Step, None, Tensor | None]:
     start = perf_counter()
     mean = Mean()
-    metric = task.metric
     sums: Tensor | None = None
     loss: Tensor | None = None
     accuracy: Tensor | None = None
     measured: Mapping[str, Tensor] = {}
     num_batches = len(loader)
     done = num_batches - loader.remaining(seen) if seen else 0
-    for number, batch in enumerate(loader.epoch(epoch, seen), start=done + 1):
-        with torch.inference_mode():  # left before each yield: it would hold for the consumer's code too
-            batch = _placed(batch, engine.device)
-            loss, output = task.forward(network, batch, engine.total)
-            if loss is not None:
-                mean.add(loss, batch.size)
-            if batch.targets is not None and loss is not None:
-                targets = moved(batch.targets, output.device)  # once for all of them
-                if metric is not None:
-                    more = engine.total(metric.sums(output, targets))
-                    sums = more if sums is None else sums + more
-                    accuracy = metric.value(sums)
-                if metrics is not None:
-                    metrics.update(output, targets)
-            names, predictions = engine.gather(batch, output) if want_predictions else ((), None)
-        yield EvalStep(epoch, num_epochs, number, num_batches, batch.size, loss, accuracy, names, predictions)
+    for number, result in enumerate(results, start=done + 1):
+        loss = result.loss
+        if loss is not None:
+            mean.add(loss, result.size)
+        if task.metric is not None and result.sums is not None:
+            sums = result.sums if sums is None else sums + result.sums
+            accuracy = task.metric.value(sums)
+        yield EvalStep(
+            epoch, num_epochs, number, num_batches, result.size, loss, accuracy, result.names, result.predictions
+        )
     if loss is not None:
         loss = mean.value()
         measured = metrics.compute(engine.total) if metrics is not None else {}
-    classes = metrics.classes if metrics is not None else ()
-    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured, classes)
+    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured)
     return loss
+
+
+@torch.inference_mode()
+def _result(
+    task: Task, network: nn.Module, batch: Batch, metrics: Metrics | None, total: Total
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Output, loss and sums of the metric."""
+    loss, output = task.forward(network, batch, total)
+    sums = None
+    if batch.targets is not None and loss is not None:
+        targets = moved(batch.targets, output.device)  # once for all; the loss has judged them where they were
+        if task.metric is not None:
+            sums = total(task.metric.sums(output, targets))
+        if metrics is not None:
+            metrics.update(output, targets)
+    return output, loss, sums
+
+
+def _in_shares(
+    engine: Engine,
+    task: Task,
+    network: nn.Module,
+    loader: Loader,
+    want_predictions: bool,
+    metrics: Metrics | None,
+    epoch: int,
+    seen: int = 0,
+) -> Iterator[_Result]:
+    """Every process computes its share of each batch."""
+    for batch in loader.epoch(epoch, seen):
+        batch = _placed(batch, engine.device)
+        output, loss, sums = _result(task, network, batch, metrics, engine.total)
+        names, predictions = engine.gather(batch, output) if want_predictions else ((), None)
+        yield _Result(batch.size, loss, sums, names, predictions)
+
+
+def _in_turns(
+    engine: Engine,
+    task: Task,
+    network: nn.Module,
+    loader: Loader,
+    want_predictions: bool,
+    metrics: Metrics | None,
+    epoch: int,
+    seen: int = 0,
+) -> Iterator[_Result]:
+    """Process r computes the batches r, r + P, ... as a whole, and all learn what they gave."""
+    batches = loader.turns().epoch(epoch, seen)
+    for _ in range(-(-loader.remaining(seen) // engine.world)):
+        batch = next(batches, None)
+        output = loss = sums = None
+        if batch is not None:
+            batch = _placed(batch, engine.device)
+            output, loss, sums = _result(task, network, batch, metrics, alone)
+        facts = torch.zeros(engine.world, 3, dtype=torch.int64)  # on the CPU: no wait for the device
+        if batch is not None:
+            width = sums.numel() if sums is not None else 0
+            facts[engine.rank] = torch.tensor([batch.size, loss is not None, width])
+        facts = engine.total(facts)
+        numbers = torch.zeros(engine.world, 1 + int(facts[:, 2].max()), dtype=torch.float64, device=engine.device)
+        if loss is not None:
+            numbers[engine.rank, 0] = loss
+        if sums is not None:
+            numbers[engine.rank, 1:] = sums.flatten()
+        numbers = engine.total(numbers)
+        parts = engine.parts(batch, output) if want_predictions else [((), None)] * engine.world
+        for rank, (size, has_loss, width) in enumerate(facts.tolist()):
+            if size:
+                names, predictions = parts[rank] if engine.rank == 0 else ((), None)
+                yield _Result(
+                    size,
+                    numbers[rank, 0].float() if has_loss else None,
+                    numbers[rank, 1:] if width else None,
+                    names,
+                    predictions,
+                )
 
 
 class _Taken:

@@ -35,9 +35,7 @@ def bce(output: Tensor, target: Tensor, total: Total = alone, *, source: Source 
     if source == "log_softmax" or output.dtype is torch.float16:  # whose gradients torch's kernel makes infinite
         return _of_logarithms(output, target, total, "BCE", source)
     output = wide(output)
-    if target.device != output.device and not _is_share(
-        output, target
-    ):  # the kernel of a GPU does not say what is wrong
+    if target.device != output.device and not _is_share(output, target):  # a GPU's kernel does not say what is wrong
         raise ConfigError(Problem("loss", _TARGET))
     target = dense(output, target, "BCE")
     try:

@@ -91,7 +91,7 @@ def out_of_range(index: int, classes: int, loss: str, target: Tensor) -> ConfigE
         target: All indices of the batch, on the host. Where they are as few as the classes, they may be values of
             pixels that stand for classes, such as 0 and 255.
     """
-    found = target.unique().tolist()
+    found: list[int] = torch.unique(target).tolist()
     stand_for_classes = found[0] >= 0 and (len(found) == classes or min(filter(None, found)) >= classes)
     values = ""
     if stand_for_classes and len(found) <= classes and found != list(range(len(found))):

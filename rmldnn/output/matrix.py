@@ -26,7 +26,7 @@ def matrix_lines(end: EvalEnd) -> list[str]:
     numbers = [str(index) for index in range(len(counts))]
     names = [*end.classes, *numbers[len(end.classes) :]]
     labels = [number if name == number else f"{number} {name}" for number, name in zip(numbers, names, strict=False)]
-    if matrix.ndim > 2:  # noqa: PLR2004 - of several yes or no
+    if matrix.ndim > 2:
         head, what = ["right no", "wrong yes", "wrong no", "right yes"], "each label: how often the network said"
     else:
         head, what = numbers, "rows: the true class; columns: what it was taken for"

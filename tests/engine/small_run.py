@@ -1,5 +1,7 @@
 """A small training run, for tests in one process and in several."""
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -15,6 +17,10 @@ class Slices:
     def __len__(self):
         return -(-len(self.inputs) // self.batch_size)
 
+    def turns(self):
+        batches = [self.inputs, self.targets, self.batch_size]
+        return Turns(*batches, turn=self.rank, every=self.world)
+
     def remaining(self, seen):
         return -(-(len(self.inputs) - seen) // self.batch_size)
 
@@ -26,6 +32,17 @@ class Slices:
             names = [f"sample_{index}" for index in range(low, high)]
             targets = None if self.targets is None else self.targets[low:high]
             yield Batch(names, self.inputs[low:high], targets, low, size)
+
+
+class Turns(Slices):
+    """The same, of whole batches at which processes take turns."""
+
+    def __init__(self, *batches, turn, every):
+        super().__init__(*batches)
+        self.turn, self.every = turn, every
+
+    def epoch(self, number, seen=0):
+        yield from itertools.islice(super().epoch(number, seen), self.turn, None, self.every)
 
 
 def classifier(seed=0):

@@ -105,3 +105,11 @@ def test_a_resumed_run_has_the_same_rates():
     resumed.load_state_dict(schedule.state_dict())
     assert other.param_groups[0]["lr"] == before[-1]
     assert before + list(run(resumed, other, 8, 16)) == whole
+
+
+@pytest.mark.parametrize(("epochs", "told"), [(5, False), (4, False), (3, True)])
+def test_a_warm_up_longer_than_the_run_is_told(caplog, epochs, told):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    warmup(optimizer, epochs, num_epochs=4, start_factor=0.5)
+    words = "optimizer.lr_scheduler: Warmup takes 4 epochs, but there are 3; the rate is never reached"
+    assert caplog.messages == ([words] if told else [])

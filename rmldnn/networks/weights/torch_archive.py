@@ -20,8 +20,8 @@ from rmldnn.networks.weights.stored import Stored
 
 FORMAT = 1
 _OBJECTS = (
-    "is damaged, or holds Python objects besides tensors, which are not read, as they could run a stranger's code; save "
-    "the weights alone, by `torch.save(model.state_dict(), ...)`"
+    "is damaged, or holds Python objects besides tensors, which are not read, as they could run a stranger's code; "
+    "save the weights alone, by `torch.save(model.state_dict(), ...)`"
 )
 _NOTHING = (
     "is no checkpoint, or damaged; weights are read from files of torch (.pt), safetensors, Keras (.h5, .weights.h5, "
