@@ -18,6 +18,7 @@ import rmldnn
 from rmldnn.engine.leaving import LeftError
 from rmldnn.errors import ConfigError, Problem, RmldnnError, StoppedError
 from rmldnn.verbs import VERBS, Parser, configuration
+from rmldnn.verbs.starting import add_options, processes, start
 
 if TYPE_CHECKING:
     from rmldnn.config.spec import Spec
@@ -35,8 +36,8 @@ Trains and runs deep-learning models from one configuration file.
 
   rmldnn config.json                                     train, evaluate or predict, as the file says
   rmldnn config.json num_epochs=3 optimizer=adam         ... with some values changed
-  mpirun -np 2 rmldnn config.json                        ... in two processes
-  torchrun --nproc-per-node 2 -m rmldnn config.json      ... the same by torchrun"""
+  rmldnn config.json --procs 2                           ... in two processes; auto: one for each GPU
+  mpirun -np 2 rmldnn config.json                        ... the same by another launcher"""
 
 EXIT_CODES = (
     "Exit codes: 0 done, 2 the configuration is wrong, 3 the data is wrong, 130 interrupted, 128+n told to leave by "
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.add_argument("--version", action="version", version=f"rmldnn {rmldnn.__version__}")
-    parser.add_argument("--local_rank", "--local-rank", help=argparse.SUPPRESS)  # the deepspeed launcher appends it
+    add_options(parser)
     return parser
 
 
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in VERBS:
             verb = import_module(f"rmldnn.verbs.{arguments[0]}")
             return int(verb.main(arguments[1:]))
-        _run(parse(arguments))
+        return _run(parse(arguments), arguments)
     except KeyboardInterrupt:
         print("rmldnn: interrupted", file=sys.stderr)
         return 130
@@ -124,18 +125,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"rmldnn: {type(error).__name__}: {error}\nThis was not foreseen; --debug shows where.", file=sys.stderr)
         return 1
-    return 0
 
 
-def _run(options: argparse.Namespace) -> None:
-    from rmldnn.verbs.starting import start  # imported when needed: --help does without
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    if (code := processes(options.procs, arguments)) is not None:
+        return code
 
     def load() -> Spec:
         from rmldnn.config import spec
 
         return spec.load(options.file, lenient=options.lenient)
 
-    start(load, options.overrides, lenient=options.lenient, console=options.log)
+    start(load, options.overrides, lenient=options.lenient, console=options.log, timeout=options.timeout)
+    return 0
 
 
 def _report(error: RmldnnError, *, debug: bool) -> None:

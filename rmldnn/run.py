@@ -52,6 +52,7 @@ def main(
     *,
     lenient: bool = False,
     console: Literal["auto", "plain", "rich"] = "auto",
+    timeout: float = 120.0,
 ) -> None:
     """Composes a configuration, and runs it in this process and with the others.
 
@@ -61,6 +62,7 @@ def main(
         ranks: Who this process is among how many.
         lenient: Unknown keys of layers are warnings.
         console: How to speak.
+        timeout: Seconds to wait for a sign of life from the other processes.
 
     Raises:
         RmldnnError: Whatever a user can mend; see `rmldnn.errors`.
@@ -69,12 +71,13 @@ def main(
         composed = translate.compose(loaded, overrides)
     config = composed.values
     with ExitStack() as stack:
-        by_mpi = console == "auto" and (ranks.world > 1 or ranks.job)  # Open MPI makes any output look like a terminal
+        # Open MPI makes any output look like a terminal.
+        by_mpi = console == "auto" and not ranks.ours and (ranks.world > 1 or ranks.job)
         screen = open_console("silent" if ranks.rank else "plain" if by_mpi else console)
         stack.callback(screen.close)
         stack.enter_context(composed.places())
         zero = instantiate(translate.job(config)["engine"])
-        engine = stack.enter_context(open_engine(ranks, zero))
+        engine = stack.enter_context(open_engine(ranks, zero, timeout=timeout))
         screen.header(ranks.world)
         for problem in [*loaded.warnings, *composed.notices]:
             screen.text(f"Warning: {problem}")
@@ -141,12 +144,13 @@ def run(
     config = placed(config, session.folder if session is not None else None)
     nodes = translate.job(config)
     compute = instantiate(nodes["engine"]).precise(instantiate(nodes["compute"])).on(engine.device, training=trained)
-    console.section("Device(s)", [(device, "") for device in engine.devices])
+    processes = [("Processes", engine.placement)] if engine.placement else []
+    console.section("Device(s)", [*((device, "") for device in engine.devices), *processes])
     if engine.world > 1:
         console.section("Gradient reducer", [("Type", "DeepSpeed"), *instantiate(nodes["engine"]).rows()])
     console.section("Computation", compute.rows())
     torch.manual_seed(seed)
-    model = _network(nodes["network"], config, lenient)
+    model = made_network(nodes["network"], config, lenient)
     console.section("Neural Network", network_rows(model))
     if debug and engine.rank == 0:
         _draw(model)
@@ -239,7 +243,7 @@ def _draw(model: Network) -> None:
         raise RmldnnError(f"cannot draw the network (`debug`): {error}") from error
 
 
-def _network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient: bool) -> Network:
+def made_network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient: bool) -> Network:
     """The network: its layers, or a family of the zoo, whose problems are those of the section `network`."""
     keys = {key: config[key] for key in catalog.only("network").parameters if key in config}
     family = instantiate(node)

@@ -32,7 +32,7 @@ CONFIGS = [block for blocks in FENCED.values() for kind, block in blocks if kind
 
 def test_the_readme_has_commands_and_configurations():
     assert len(COMMANDS) >= 12
-    assert len(CONFIGS) == 7
+    assert len(CONFIGS) == 9
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_command_runs(command, pictures, config, rmldnn, export):
 
 
 @pytest.mark.parametrize(
-    "text", CONFIGS, ids=["train", "predict", "transforms", "slicers", "import", "family", "training"]
+    "text", CONFIGS, ids=["train", "predict", "table", "transforms", "slicers", "import", "family", "training", "best"]
 )
 def test_configuration_is_right(text):
     document = read_text(text, "README.json")

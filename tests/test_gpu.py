@@ -32,6 +32,7 @@ EXACT = ("precision=fp32", "deterministic=true")
 @pytest.fixture
 def config(config):
     """The same with layers that a GPU computes in ways of its own."""
+    config["layers"][0]["config"]["use_bias"] = False  # its gradient would be rounding, of which Adam makes whole steps
     config["layers"].insert(1, {"class_name": "BatchNormalization", "config": {"name": "norm"}})
     return config
 
@@ -152,7 +153,7 @@ def test_a_batch_size_is_found(train):
 
 
 def test_a_whole_run_seldom_waits_for_the_device(pictures, config, monkeypatch):
-    """The plain log reads two numbers of at most a hundred updates of an epoch; all else reads many at once."""
+    """The plain log reads two numbers of at most a hundred updates of an epoch; all but files of weights reads many."""
     for name in ("down", "up"):
         image = cv2.imread(str(pictures / "train" / name / f"{name}_0.png"), cv2.IMREAD_GRAYSCALE)
         for index in range(11, 400):
@@ -163,7 +164,7 @@ def test_a_whole_run_seldom_waits_for_the_device(pictures, config, monkeypatch):
     with waits() as places:
         main(spec.load("config.json"), ["num_epochs=2"], Ranks(), console="plain")
     in_the_log = [place for place in places if "/output/plain.py:" in place]
-    others = [place for place in places if "/output/plain.py:" not in place]
+    others = [place for place in places if not any(known in place for known in ("/output/plain.py:", "/storage.py:"))]
     counts = {place: others.count(place) for place in sorted(set(others))}
     assert len(in_the_log) <= 2 * 2 * 110
     assert max(counts.values(), default=0) <= 40, counts  # of 800 updates

@@ -462,3 +462,30 @@ def test_memory_that_does_not_suffice_is_no_fault_of_the_program(train, config):
     assert "the memory of CPU does not suffice" in result.err
     assert "data.batch_size" in result.err
     assert "not foreseen" not in result.err
+
+
+def test_the_confusion_matrix_names_classes_and_labels_may_stand_in_a_table(train, pictures, config):
+    rows = [f"{path.name},{path.parent.name}" for path in pictures.rglob("*.png")]
+    (pictures / "labels.csv").write_text("\n".join(["file,class", *dict.fromkeys(rows)]))
+    config["data"] |= {"target_type": "csv", "target_path": "labels.csv", "test_target_path": "labels.csv"}
+    config["metrics"] = ["ConfusionMatrix"]
+    by_table = train()
+    assert (by_table.code, by_table.err) == (0, "")
+    assert [line.split()[:2] for line in by_table.starting("   0 ") + by_table.starting("   1 ")] == [
+        ["0", "down"],
+        ["1", "up"],
+    ]
+    config["data"] = {key: value for key, value in config["data"].items() if "target_path" not in key}
+    config["data"]["target_type"] = "labels"
+    by_folder = train().starting("Eval")
+    assert by_folder
+    assert by_table.starting("Eval") == by_folder
+
+
+def test_pictures_that_the_network_cannot_take_are_told_with_the_line_of_the_network(train, config):
+    config["data"]["transforms"] = [{"resize": [10, 10]}]
+    result = train()
+    assert result.code == 2
+    assert result.err.startswith(
+        "rmldnn: error: config.json:1: layers: the network takes inputs of shape (N, 1, 12, 12), got (N, 1, 10, 10)"
+    )

@@ -1,10 +1,11 @@
 """Kills a training at random instants, lets it go on each time, and compares the end with an undisturbed run.
 
-Usage: python tools/chaos.py [--kills N] [--seed S] [--epochs N]
+Usage: python tools/chaos.py [--kills N] [--seed S] [--epochs N] [--ranks N]
 
 The training is that of the digits recipe with dropout, a running mean of the weights and a schedule, on one thread;
 its state is saved every 0.1 seconds, so that many kills fall into a save. Kills are SIGKILL, and every fifth SIGTERM,
 which lets a run save and leave. Weights must be equal to the last bit, and log files line by line but for the times.
+Of several processes, which no launcher watches over, one is killed, and the others must end within 30 seconds.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,6 +30,10 @@ RECIPE = Path(__file__).parent.parent / "recipes" / "classification" / "digits"
 POLITE = 5
 """Every so many-th kill is a SIGTERM."""
 STEPS = r"Train Epoch"
+BOUND = 30.0
+"""Seconds in which the others end once one has been killed."""
+TIMES: list[float] = []
+"""Seconds that they took."""
 
 
 def configuration(epochs: int) -> dict[str, object]:
@@ -63,17 +70,39 @@ def configuration(epochs: int) -> dict[str, object]:
     }
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """The run as a process."""
+def start(folder: Path, ranks: int, *options: str) -> list[subprocess.Popen[bytes]]:
+    """The run as one process or several, as srun would start them."""
+    job = secrets.token_hex(4)
+    processes = []
     with (folder / "log.txt").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "rmldnn", "config.json", *options],
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        for rank in range(ranks):
+            step = {"SLURM_PROCID": rank, "SLURM_STEP_NUM_TASKS": ranks, "SLURM_LOCALID": rank, "SLURM_JOB_ID": job}
+            told = {name: str(value) for name, value in step.items()} if ranks > 1 else {}
+            command = [sys.executable, "-m", "rmldnn", "config.json", "--timeout", "20", *options]
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", **told}
+            processes.append(
+                subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
+            )
+    return processes
+
+
+def ended(processes: Sequence[subprocess.Popen[bytes]], within: float | None = None) -> list[int]:
+    """The exit codes of processes, once they have ended.
+
+    Raises:
+        SystemExit: They have not, so many seconds after the first.
+    """
+    while within and all(process.poll() is None for process in processes):
+        time.sleep(0.01)
+    begin = time.monotonic()
+    while any(process.poll() is None for process in processes):
+        if within and time.monotonic() - begin > within:
+            for process in processes:
+                process.kill()
+            raise SystemExit(f"processes are alive {within} s after one of them has ended")
+        time.sleep(0.01)
+    TIMES.append(time.monotonic() - begin)
+    return [process.returncode for process in processes]
 
 
 def prepared(folder: Path, epochs: int) -> Path:
@@ -84,30 +113,36 @@ def prepared(folder: Path, epochs: int) -> Path:
     return folder
 
 
-def disturbed(folder: Path, kills: int, dice: random.Random) -> tuple[int, int, int]:
+def disturbed(folder: Path, kills: int, ranks: int, dice: random.Random) -> tuple[int, int, int]:
     """Runs, and kills so often; gives the number of kills, of those after the first step, and of starts."""
     done = training = starts = 0
     usual = 0.0
     while True:
         before = len(re.findall(STEPS, (folder / "log.txt").read_text())) if starts else 0
         begin = time.monotonic()
-        process = start(folder, *(["--resume"] if starts else []))
+        processes = start(folder, ranks, *(["--resume"] if starts else []))
         starts += 1
         if not usual:  # the time to the first step tells where the instants are to lie
-            while process.poll() is None and not re.search(STEPS, (folder / "log.txt").read_text()):
+            while alive(processes) and not re.search(STEPS, (folder / "log.txt").read_text()):
                 time.sleep(0.01)
             usual = time.monotonic() - begin
         if done < kills:
             time.sleep(max(0.0, begin + usual * dice.uniform(0.4, 1.25) - time.monotonic()))
-            if process.poll() is None:
+            if alive(processes):
                 done += 1
-                process.send_signal(signal.SIGTERM if done % POLITE == 0 else signal.SIGKILL)
-        code = process.wait()
+                victim = dice.choice(processes)
+                victim.send_signal(signal.SIGTERM if done % POLITE == 0 else signal.SIGKILL)
+        codes = ended(processes, BOUND if ranks > 1 else None)
         training += len(re.findall(STEPS, (folder / "log.txt").read_text())) > before
-        if code == 0:
+        if not any(codes):
             return done, training, starts
-        if code not in (-signal.SIGKILL, 128 + signal.SIGTERM):
-            raise SystemExit(f"the run ended with {code}:\n" + (folder / "log.txt").read_text()[-2000:])
+        if not {-signal.SIGKILL, 128 + signal.SIGTERM} & set(codes):
+            raise SystemExit(f"the run ended with {codes}:\n" + (folder / "log.txt").read_text()[-2000:])
+
+
+def alive(processes: Sequence[subprocess.Popen[bytes]]) -> bool:
+    """Whether none of some processes has ended."""
+    return all(process.poll() is None for process in processes)
 
 
 def history(folder: Path) -> dict[str, list[str]]:
@@ -136,19 +171,22 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--ranks", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         calm = prepared(Path(name, "calm"), options.epochs)
-        if start(calm).wait():
+        if any(ended(start(calm, options.ranks))):
             raise SystemExit((calm / "log.txt").read_text()[-2000:])
         chaos = prepared(Path(name, "chaos"), options.epochs)
-        kills, training, starts = disturbed(chaos, options.kills, random.Random(options.seed))
+        kills, training, starts = disturbed(chaos, options.kills, options.ranks, random.Random(options.seed))
         one, other = weights(calm), weights(chaos)
         same = one.keys() == other.keys() and all(
             torch.equal(one[file][key], other[file][key]) for file in one for key in one[file]
         )
         logs, others = history(calm), history(chaos)
         print(f"{kills} kills in {starts} starts, of which {training} trained; seed {options.seed}")
+        if options.ranks > 1:
+            print(f"{options.ranks} processes; the others ended within {max(TIMES[1:]):.1f} s")
         print(f"checkpoints {', '.join(one)}: {'equal to the last bit' if same else 'DIFFERENT'}")
         for file in logs:
             equal = logs[file] == others[file]

@@ -128,9 +128,9 @@ def _page() -> Iterator[str]:
     yield "## `engine`\n"
     yield from _table([catalog.only("engine")])
     yield (
-        "## `deepspeed`\n\nSettings of [DeepSpeed](https://www.deepspeed.ai/docs/config-json/), laid over those that follow "
-        "from `engine`; `rmldnn config --deepspeed config.json` prints the result. What the configuration says in its own "
-        "words (batches, precision, optimizer) is not said here again.\n"
+        "## `deepspeed`\n\nSettings of [DeepSpeed](https://www.deepspeed.ai/docs/config-json/), laid over those that "
+        "follow from `engine`; `rmldnn config --deepspeed config.json` prints the result. What the configuration says "
+        "in its own words (batches, precision, optimizer) is not said here again.\n"
     )
 
 

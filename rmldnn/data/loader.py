@@ -111,7 +111,7 @@ class Loader:
         return part
 
     def turns(self) -> Loader:
-        """The same, but for the processes taking turns at whole batches: the first process takes every P-th from 1 on."""
+        """The same, but for the processes taking turns at whole batches: of P processes each takes every P-th batch."""
         mine = copy(self)
         mine.rank, mine.world, mine._turn = 0, 1, (self.rank, self.world)
         return mine

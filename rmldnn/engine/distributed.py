@@ -9,8 +9,6 @@ That is also what differentiating an all-reduce gives, its communication saved, 
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,21 +22,25 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rmldnn.engine import cores
 from rmldnn.engine.batch_norm import Share, synchronize
 from rmldnn.engine.compute import Compute
+from rmldnn.engine.heartbeat import Heartbeat, farewell
 from rmldnn.engine.learning import Learning
 from rmldnn.engine.local import LocalEngine
 from rmldnn.engine.partitioned import Partitioned, by_parameter, require_parts
+from rmldnn.engine.placement import Placement, Presence, placement
 from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.engine.ranks import Ranks
 from rmldnn.engine.rendezvous import meet
+from rmldnn.engine.route import interface
 from rmldnn.engine.silence import quiet
 from rmldnn.engine.zero import Zero
-from rmldnn.errors import LaunchError
+from rmldnn.errors import LaunchError, StoppedError
 from rmldnn.steps import Batch
 
 PATIENCE = timedelta(minutes=30)
-"""How long a process waits for another that computes, reads or writes."""
+"""How long a process waits for another that is alive, and computes, reads or writes."""
 
 
 class DistributedEngine(LocalEngine):
@@ -47,7 +49,7 @@ class DistributedEngine(LocalEngine):
     Args:
         ranks: Who this process is among how many.
         zero: What the processes share; each keeps everything by default.
-        timeout: Seconds to wait for the other processes to appear.
+        timeout: Seconds to wait for the other processes to appear, and later for any sign of life of theirs.
 
     Raises:
         LaunchError: Some process did not appear in time, or there are fewer GPUs than processes.
@@ -57,16 +59,19 @@ class DistributedEngine(LocalEngine):
         self.rank = ranks.rank
         self.world = ranks.world
         self.device = _device(ranks)
-        if ranks.address is None:
-            Ranks.export_defaults(GLOO_SOCKET_IFNAME="lo")  # the host's own name may lead nowhere
+        self._ranks = ranks
         with quiet(errors=True), meet(ranks, timeout) as (store, address, port):
-            backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
-            dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world, timeout=PATIENCE)
-        ranks.export(address, port)
-        devices, self.local_world, self.cores = self._introduce()
-        self.devices: Sequence[str] = devices
-        if self.device.type == "cpu":
-            torch.set_num_threads(ranks.threads or self.cores)
+            self._heartbeat = Heartbeat(ranks, store, address, timeout)
+            leads = interface(self._heartbeat.local_address)
+            Ranks.export_defaults(GLOO_SOCKET_IFNAME=leads or "")  # the host's own name may lead nowhere
+            ranks.export(address, port)
+            with self._beginning():
+                backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
+                dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world, timeout=PATIENCE)
+        with self._beginning():
+            place = self._introduce()
+        self.devices: Sequence[str] = place.devices
+        self.local_world, self.cores, self.placement = place.neighbours, place.cores, place.words
         # DeepSpeed calls functions of torch by names that are to go.
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.distributed")
         self.zero = zero or Zero()
@@ -162,19 +167,18 @@ class DistributedEngine(LocalEngine):
 
     def close(self) -> None:
         """Lets go of the other processes."""
-        self._learning = None
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        self._let_go(well=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        gone = isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_DEATH)
+        reason = self._heartbeat.reason(2.0 if gone else 0.0)
+        stopped = isinstance(error, StoppedError)
+        self._let_go(well=error is None or stopped, last=stopped)
         super().__exit__(kind, error, trace)
-        if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_DEATH):
-            raise LaunchError(
-                f"process {self.rank} of {self.world} stops because another process of the run has ended or hangs; "
-                "the first message of another process says why"
-            ) from error
+        if gone or (reason and isinstance(error, RuntimeError)):
+            raise LaunchError(farewell(self._ranks, reason)) from error
 
     def _sum(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, in place."""
@@ -185,23 +189,35 @@ class DistributedEngine(LocalEngine):
         """The mean over all processes, in place."""
         return self._sum(tensor).div_(self.world)
 
-    def _introduce(self) -> tuple[list[str], int, int]:
-        """Devices of the run, number of processes on this machine, and number of its cores that fall to this one."""
-        cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-        mine = (str(self.device).upper(), socket.gethostname(), cores, _gpu(self.device))
+    @contextmanager
+    def _beginning(self) -> Iterator[None]:
+        """Lets go of the other processes if one of them, or this one, fails."""
+        try:
+            yield
+        except Exception as error:
+            reason = self._heartbeat.reason(2.0 if isinstance(error, RuntimeError) else 0.0)
+            self._let_go(well=False)
+            if isinstance(error, RuntimeError):
+                raise LaunchError(farewell(self._ranks, reason)) from error
+            raise
+
+    def _introduce(self) -> Placement:
+        """Takes this process's share of its machine."""
         everyone: list[Any] = [None] * self.world
-        dist.all_gather_object(everyone, mine)
-        neighbours = [theirs for _, host, theirs, _ in everyone if host == mine[1]]
-        gpus = [(host, gpu) for _, host, _, gpu in everyone if gpu is not None]
-        if len(set(gpus)) < len(gpus):
-            self.close()
-            host = next(place for place in gpus if gpus.count(place) > 1)[0]
-            raise LaunchError(
-                f"several of the {self.world} processes have the same GPU on {host}; start one process for each GPU, "
-                "or set CUDA_VISIBLE_DEVICES to nothing to compute on the CPU"
-            )
-        share = sum(1 / sum(core in theirs for theirs in neighbours) for core in cores)
-        return sorted({device for device, *_ in everyone}), len(neighbours), max(1, int(share + 1e-6))
+        dist.all_gather_object(everyone, Presence.of(self.device))
+        place = placement(self.rank, everyone, self._ranks.threads, cores.quota())
+        if self.device.type == "cpu":
+            place.take()
+            torch.set_num_threads(place.threads)
+        return place
+
+    def _let_go(self, *, well: bool, last: bool = False) -> None:
+        self._learning = None
+        if not well:  # first, as whoever waits for this process on a GPU hears it from nobody else
+            self._heartbeat.close(well=False)
+        if dist.is_initialized() and (well or self.device.type == "cpu"):  # a GPU would wait for the others
+            dist.destroy_process_group()
+        self._heartbeat.close(well=well, last=last)
 
 
 _SIGNS_OF_DEATH = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "timed out")
@@ -297,8 +313,3 @@ def _device(ranks: Ranks) -> torch.device:
     index = ranks.local_rank % count  # launchers may show each process one GPU of its own
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
-
-
-def _gpu(device: torch.device) -> str | None:
-    """What tells a GPU from others, whatever its number; None for a CPU."""
-    return str(torch.cuda.get_device_properties(device).uuid) if device.type == "cuda" else None

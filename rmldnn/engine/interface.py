@@ -35,6 +35,8 @@ class Engine(Protocol):
     """Where this process computes."""
     devices: Sequence[str]
     """Devices of the whole run as the log names them, each once: `CPU`, `CUDA:0`, `CUDA:1`."""
+    placement: str
+    """How the processes share their machines, in words; empty for one process."""
 
     def place(self, network: nn.Module) -> nn.Module:
         """Moves a network to the device; before its optimizer is made, which may keep numbers beside the parameters."""
@@ -133,7 +135,7 @@ def open_engine(ranks: Ranks | None = None, zero: Zero | None = None, *, timeout
     Args:
         ranks: Who this process is among how many; read from the environment if absent.
         zero: What the processes share.
-        timeout: Seconds to wait for the other processes to appear.
+        timeout: Seconds to wait for the other processes to appear, and later for any sign of life of theirs.
 
     Raises:
         LaunchError: The environment is half set, or some process did not appear in time.

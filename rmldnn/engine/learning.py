@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -100,7 +100,7 @@ class Learning:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        go_on(self.optimizer, state["optimizer"])
         if self.average is not None and "average" in state:
             self.average.load_state_dict(state["average"])
         if self._scaler is not None and "scaler" in state:
@@ -140,6 +140,22 @@ class Learning:
         if self.average is not None:
             self.average.update()
         return loss.detach(), norm if norm is not None else torch.zeros_like(loss)
+
+
+def go_on(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Lets an optimizer go on from the state of one like it, which may have worked on another device by other kernels.
+
+    Raises:
+        ValueError: Its groups of parameters are others.
+    """
+    now, then = optimizer.param_groups, state["param_groups"]
+    groups = [{**theirs, **own_kernels(ours)} for ours, theirs in zip(now, then, strict=False)]
+    optimizer.load_state_dict({**state, "param_groups": groups if len(now) == len(then) else then})
+
+
+def own_kernels(group: Mapping[str, Any]) -> dict[str, Any]:
+    """What a group says of the kernels that suit its device."""
+    return {key: group[key] for key in ("foreach", "fused", "capturable", "differentiable") if key in group}
 
 
 def marked(batches: Iterable[Batch]) -> Iterator[tuple[Batch, bool]]:

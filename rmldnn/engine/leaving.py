@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import NoReturn
@@ -9,6 +11,7 @@ from typing import NoReturn
 from rmldnn.errors import StoppedError
 from rmldnn.steps import Step
 
+_PR_SET_PDEATHSIG = 1
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
@@ -27,6 +30,14 @@ def leave_at_once() -> None:
     """Lets a run end by a signal as by an exception, so that files are closed and other processes let go."""
     signal.signal(signal.SIGTERM, _left)
     signal.signal(signal.SIGUSR1, _left)
+
+
+def leave_with_parent() -> None:
+    """Lets this process be told to leave when the one that started it is gone."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != parent:
+        raise LeftError(signal.SIGTERM)
 
 
 def _left(number: int, _: FrameType | None) -> NoReturn:

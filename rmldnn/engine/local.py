@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rmldnn.engine import cores
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Learning, Objective
 from rmldnn.engine.memory import is_exhausted
@@ -30,12 +30,13 @@ class LocalEngine:
     rank = 0
     world = 1
     local_world = 1
+    placement = ""
     total = staticmethod(alone)
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or (torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"))
         self.devices: Sequence[str] = (str(self.device).upper(),)
-        self.cores = len(os.sched_getaffinity(0))
+        self.cores = cores.worth()
         self._network: nn.Module | None = None
         self._learning: Learning | Any | None = None
 

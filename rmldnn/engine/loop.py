@@ -265,7 +265,8 @@ def _evaluate(
     if loss is not None:
         loss = mean.value()
         measured = metrics.compute(engine.total) if metrics is not None else {}
-    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured)
+    classes = metrics.classes if metrics is not None else ()
+    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured, classes)
     return loss
 
 

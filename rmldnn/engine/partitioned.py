@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rmldnn.engine.average import Average
 from rmldnn.engine.compute import Compute
-from rmldnn.engine.learning import Objective, marked
+from rmldnn.engine.learning import Objective, marked, own_kernels
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.steps import Batch
 
@@ -163,7 +163,7 @@ class Partitioned:
             raise ValueError("its optimizer has other groups of parameters")
         for group, now in zip(kept["param_groups"], self._by_group(all_of_them=True), strict=True):
             for one in now:
-                one.update({key: value for key, value in group.items() if key != "params"})
+                one.update({key: value for key, value in group.items() if key != "params"} | own_kernels(one))
         for number, parameter in enumerate(self.parameters):
             flat = self._pieces.flat(parameter)
             for key, value in kept["state"].get(number, {}).items():

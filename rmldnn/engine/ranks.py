@@ -3,23 +3,26 @@
 =============================  ==================================================================================
 launcher                       variables
 =============================  ==================================================================================
+rmldnn's own                   RMLDNN_JOB beside RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE
 torchrun, deepspeed, by hand   RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT; LOCAL_RANK and LOCAL_WORLD_SIZE if set
 Open MPI's mpirun              OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK, _LOCAL_SIZE
 MPICH's and Intel's mpirun     PMI_RANK, PMI_SIZE, MPI_LOCALRANKID, MPI_LOCALNRANKS
 srun                           SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID, SLURM_STEP_NUM_NODES
 =============================  ==================================================================================
 
-The first launcher of the table that left its mark counts. mpi4py is never needed. Launchers that give no address work
-on one node as they are; over several nodes MASTER_ADDR and MASTER_PORT say where rank 0 listens.
+The first launcher of the table that left its mark counts; srun's processes may have PMI_RANK and PMIX_RANK too. mpi4py
+is never needed. Launchers that give no address work on one node as they are; over several nodes MASTER_ADDR and
+MASTER_PORT say where rank 0 listens, and srun's list of nodes does.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rmldnn.errors import LaunchError, RmldnnError
 
@@ -68,6 +71,8 @@ class Ranks:
     address: tuple[str, int] | None = None
     job: str = ""
     threads: int | None = None
+    ours: bool = False
+    """Whether rmldnn started the processes itself, so that what rank 0 says reaches the user as it is."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Ranks:
@@ -79,17 +84,21 @@ class Ranks:
         Raises:
             LaunchError: Only some of a launcher's variables are set, or they contradict each other.
         """
-        have = {name: text for name, text in (os.environ if environment is None else environment).items() if text}
+        have = {name: text for name, text in (surroundings() if environment is None else environment).items() if text}
         threads = _number(have, "OMP_NUM_THREADS", 1) if "," not in have.get("OMP_NUM_THREADS", ",") else None
         if "RANK" in have or "WORLD_SIZE" in have:
             world = _number(have, "WORLD_SIZE", 1)
             rank = _number(have, "RANK", 0, world)
             local_rank = _number(have, "LOCAL_RANK", 0) if "LOCAL_RANK" in have else 0
             local_world = _number(have, "LOCAL_WORLD_SIZE", 1) if "LOCAL_WORLD_SIZE" in have else 1
-            address = _address(have, required=world > 1)
-            return cls(rank, world, local_rank, local_world, address, threads=threads)
+            job = have.get("RMLDNN_JOB", "")
+            address = _address(have, required=world > (local_world if job else 1))
+            return cls(rank, world, local_rank, local_world, address, job, threads, ours=bool(job))
+        by_srun = have.get("SLURM_STEP_NUM_TASKS") == have.get("PMI_SIZE") and "MPI_LOCALRANKID" not in have
         for mark, (rank_name, world_name, local_name, local_world_name, job_names) in _MARKS.items():
             if not any(name in have for name in (rank_name, world_name) if name.startswith(mark)):
+                continue
+            if mark == "PMI_" and by_srun:
                 continue
             world = _number(have, world_name, 1)
             rank = _number(have, rank_name, 0, world)
@@ -98,9 +107,14 @@ class Ranks:
             else:
                 local_world = -(-world // _number(have, "SLURM_STEP_NUM_NODES", 1) if "SLURM" in mark else world)
             local_rank = _number(have, local_name, 0) if local_name in have else rank % local_world
-            address = _address(have, required=local_world < world)
+            address = _address(_on_slurm(have) if "SLURM" in mark else have, required=local_world < world)
             job = " ".join(have[name] for name in job_names if name in have) or f"child of {os.getppid()}"
             return cls(rank, world, local_rank, local_world, address, job, threads)
+        if "PMIX_RANK" in have:
+            raise LaunchError(
+                "the environment has PMIX_RANK, but not the number of processes; start with mpirun, srun or torchrun, "
+                "which tell it, or unset PMIX_RANK to run one process"
+            )
         return cls(threads=threads)
 
     @contextmanager
@@ -116,21 +130,44 @@ class Ranks:
                 time.sleep(_SILENCE)
             raise
 
+    def variables(self) -> dict[str, str]:
+        """What tells a process that it is this one, in torchrun's words and, of ours, one more."""
+        told: dict[str, object] = {
+            "RANK": self.rank,
+            "WORLD_SIZE": self.world,
+            "LOCAL_RANK": self.local_rank,
+            "LOCAL_WORLD_SIZE": self.local_world,
+        }
+        if self.address is not None:
+            told |= {"MASTER_ADDR": self.address[0], "MASTER_PORT": self.address[1]}
+        if self.ours:
+            told["RMLDNN_JOB"] = self.job
+        return {name: str(value) for name, value in told.items()}
+
     def export(self, address: str, port: int) -> None:
-        """Tells libraries that look at the environment themselves, in torchrun's words."""
-        os.environ.update(
-            RANK=str(self.rank),
-            WORLD_SIZE=str(self.world),
-            LOCAL_RANK=str(self.local_rank),
-            MASTER_ADDR=address,
-            MASTER_PORT=str(port),
-        )
+        """Tells libraries that look at the environment themselves, where rank 0 listens too."""
+        os.environ.update(replace(self, address=(address, port)).variables())
 
     @staticmethod
     def export_defaults(**variables: str) -> None:
         """Sets variables that are not set, or set to nothing."""
         for name, text in variables.items():
             os.environ[name] = os.environ.get(name) or text
+
+
+def surroundings(*prefixes: str) -> dict[str, str]:
+    """The environment of this process: all of it, or what begins so."""
+    return {name: text for name, text in os.environ.items() if name.startswith(prefixes or "")}
+
+
+def _on_slurm(have: Mapping[str, str]) -> Mapping[str, str]:
+    """Names the first node of a job step as the address, and a port that few other jobs have."""
+    nodes = have.get("SLURM_STEP_NODELIST") or have.get("SLURM_JOB_NODELIST")
+    if "MASTER_ADDR" in have or "MASTER_PORT" in have or not nodes or have.get("SLURM_STEP_NUM_NODES") == "1":
+        return have
+    first = re.sub(r"\[([^\],-]*)[^\]]*\]", r"\1", nodes).split(",")[0]  # gpu[01-04,7],cpu1 -> gpu01
+    number = int("0" + re.sub(r"\D", "", have.get("SLURM_JOB_ID", "")))
+    return {**have, "MASTER_ADDR": first, "MASTER_PORT": str(20000 + number % 10000)}
 
 
 def _address(have: Mapping[str, str], *, required: bool) -> tuple[str, int] | None:

@@ -51,7 +51,7 @@ def meet(ranks: Ranks, timeout: float) -> Iterator[tuple[Store, str, int]]:
             store = _call_published(_file(ranks.job), timeout)
             _assemble(store, ranks, timeout)
             yield store, LOOPBACK, store.port
-    except DistError as error:
+    except (DistError, OSError) as error:
         raise _absent(ranks, timeout, error) from error
 
 

@@ -24,8 +24,9 @@ def bce(output: Tensor, target: Tensor, total: Total = alone, *, source: Source 
         target: Probabilities of the same shape, in [0, 1]. Class indices (n, *spatial) are taken as one-hot vectors
             if the network has several outputs, and as probabilities 0 and 1 if it has one.
         total: Sums a tensor over all processes.
-        source: Activation that the network ends in: `sigmoid` and `softmax` give probabilities, as is taken for granted
-            if absent; `log_softmax` gives their logarithms; `linear` and `none` give logits.
+        source: Activation that the network ends in, the network's own if absent: `sigmoid` and `softmax` give
+            probabilities, as is taken for granted if there is none; `log_softmax` gives their logarithms; `linear` and
+            `none` give logits.
 
     Raises:
         ConfigError: Target and output do not fit, or the output holds no probabilities.

@@ -104,8 +104,8 @@ class EpochTable:
         for name in ("train_loss", "test_loss", "accuracy", *metrics):
             if name in self._last:
                 column, text = _column(name), _column(name).show(self._last[name])
-                best = self._best.get(name, self._last)
-                if best[name] != self._last[name]:
+                best = self._best.get(name)
+                if best is not None and best[name] != self._last[name]:
                     text += f"  (best {column.show(best[name])} in epoch {best['epoch']:.0f})"
                 rows.append((column.titles[0], text))
         return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,14 +16,14 @@ from rmldnn.output import surroundings
 from rmldnn.output.placing import HERE, OUTPUTS, moved
 from rmldnn.output.run_folder import CONFIG, Record, digest, recorded
 from rmldnn.verbs import parser
-from rmldnn.verbs.starting import start
+from rmldnn.verbs.starting import add_options, processes, start
 
 DESCRIPTION = """\
 Makes a run once more, from its beginning and in the folder where it was made; the new run gets a run folder of its own.
 Log files, checkpoints and predictions go to `outputs` in it, so that those of the first run stay as they are; other
 places by outfile=..., checkpoints.save=... Says what has changed since then: versions, the commit of the repository,
-the network file, which is then taken as it was. A run of several processes is started by the same launcher:
-mpirun -np 2 rmldnn rerun runs/unet
+the network file, which is then taken as it was. A run of several processes is started as it was:
+rmldnn rerun runs/unet --procs 2, mpirun -np 2 rmldnn rerun runs/unet
 
   rmldnn rerun runs/unet                        the same again
   rmldnn rerun runs/unet seed=1 num_epochs=20   ... with some values changed"""
@@ -36,15 +35,23 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("folder", nargs="?", metavar="RUN_FOLDER", help="folder of the run, such as runs/unet")
     options.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="changes")
     options.add_argument("--log", choices=("auto", "plain", "rich"), default="auto", help="how to speak, as for a run")
-    options.add_argument("--local_rank", "--local-rank", help=argparse.SUPPRESS)  # the deepspeed launcher appends it
+    add_options(options)
     given = options.parse_intermixed_args(list(arguments))
     if given.folder is None:
         raise ConfigError("name a run folder: rmldnn rerun runs/unet; see rmldnn rerun --help")
+    if (code := processes(given.procs, ["rerun", *arguments])) is not None:
+        return code
     record = recorded(Path(given.folder).absolute())
     session = record.sessions[-1]
     _enter(session["directory"], record.folder)
     lenient = bool(session["lenient"])
-    start(lambda: _loaded(record, given.changes, lenient=lenient), given.changes, lenient=lenient, console=given.log)
+    start(
+        lambda: _loaded(record, given.changes, lenient=lenient),
+        given.changes,
+        lenient=lenient,
+        console=given.log,
+        timeout=given.timeout,
+    )
     return 0
 
 

@@ -9,6 +9,7 @@ from torch import fx
 
 from rmldnn.engine.batch_size import automatic_batch_size
 from rmldnn.engine.compute import compute
+from rmldnn.engine.learning import go_on
 from rmldnn.engine.local import LocalEngine
 from rmldnn.engine.loop import Learner, evaluate, fit
 from rmldnn.losses.nll import nll
@@ -210,7 +211,7 @@ def test_the_state_of_an_optimizer_goes_on_elsewhere(make):
         moved(before, optimizer, range(3))
         after = [parameter.detach().to(there).requires_grad_() for parameter in before]
         other = make(after)
-        other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        go_on(other, copy.deepcopy(optimizer.state_dict()))
         moved(after, other, range(3, 6))
         tolerance = 1e-2 if make is muon else 1e-5
         torch.testing.assert_close([one.cpu() for one in after], whole, rtol=tolerance, atol=tolerance)

@@ -17,6 +17,7 @@ from rmldnn.engine.zero import Zero
 from rmldnn.losses.nll import nll
 from rmldnn.optimizers.adagrad import adagrad
 from rmldnn.optimizers.adam import adam
+from rmldnn.optimizers.hessian import hessian
 from rmldnn.optimizers.lamb import lamb
 from rmldnn.optimizers.lars import lars
 from rmldnn.optimizers.sgd import sgd
@@ -28,6 +29,7 @@ OPTIMIZERS = {
     "Adam": partial(adam, learning_rate=0.002, eps=1e-3),
     "LARS": partial(lars, learning_rate=1.0, eta=0.02, momentum=0.9),
     "LAMB": partial(lamb, learning_rate=0.01, eps=1e-3),
+    "Newton": partial(hessian, method="newton-cg", max_iterations=2),
     "Adagrad": partial(adagrad, learning_rate=0.01),
 }
 

@@ -169,11 +169,13 @@ def test_metrics_are_columns_while_there_is_room():
 
 
 def test_numbers_of_single_classes_and_small_ones_are_among_the_results(shown):
-    metrics = {"IoU": torch.tensor(0.5), "IoU/cat": torch.tensor(0.25), "MAE": torch.tensor(3.2e-7)}
+    metrics = {"IoU": torch.tensor(0.5), "IoU/cat": torch.tensor(0.25), "IoU/dog": torch.tensor(float("nan"))}
+    metrics["MAE"] = torch.tensor(3.2e-7)
     shown.console.consume(EvalEnd(1, 1, 0.5, torch.tensor(3.2e-7), None, metrics))
     shown.console.finish([])
     rows = [line.split()[-2:] for line in shown.text.partition("Done")[2].splitlines()]
     assert ["IoU/cat", "0.250"] in rows
+    assert ["IoU/dog", "nan"] in rows
     assert ["MAE", "3.2e-07"] in rows
     assert ["loss", "3.20e-07"] in rows
     assert "IoU/cat" not in shown.text.partition("Done")[0]

@@ -64,18 +64,24 @@ class BatchNorm(_Affine, _BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         """Normalises; in training by the batch's own statistics, which enter the running ones."""
         mean, variance = self.running_mean, self.running_var
+        weight: Tensor | None = self.weight
+        bias: Tensor | None = self.bias
+        if weight is None and bias is not None:  # kernels of GPUs take both or neither
+            weight = torch.ones_like(bias)
+        elif bias is None and weight is not None:
+            bias = torch.zeros_like(weight)
         if not self.training:
-            return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
+            return functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, self.eps)
         self.num_batches_tracked.add_(1)
         count = x.numel() // x.shape[1]
         if count == 1:
             return self._single(x)
         if self.fused and x.dtype != torch.float64:
-            return functional.batch_norm(x, mean, variance, self.weight, self.bias, True, self.momentum, self.eps)
+            return functional.batch_norm(x, mean, variance, weight, bias, True, self.momentum, self.eps)
         # torch estimates without bias; a copy, as autograd holds what goes in and refuses it once it has changed
         share = (count - 1) / count
         enlarged = variance / share
-        y = functional.batch_norm(x, mean, enlarged, self.weight, self.bias, True, self.momentum, self.eps)
+        y = functional.batch_norm(x, mean, enlarged, weight, bias, True, self.momentum, self.eps)
         with torch.no_grad():
             torch.mul(enlarged, share, out=variance)
         return y

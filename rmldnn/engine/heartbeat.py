@@ -1,0 +1,203 @@
+"""How the processes of a run notice that one of them is gone or hangs, while they wait for it or do anything else.
+
+Every process keeps a line to process 0, and both ends send a sign of life each second, from a thread of its own: a
+process that reads or writes for minutes is alive. Whoever dies closes its line at once; a machine that is cut off, or a
+process that was stopped, is silent. Process 0 tells all others, and who has not ended by itself soon is ended: what
+waits inside a library for somebody who is gone could wait for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import socket
+import sys
+import threading
+import time
+
+from torch._C._distributed_c10d import Store
+
+from rmldnn.engine.ranks import Ranks
+
+ALIVE, DONE, OVER = b".", b"d", b"!"
+"""Signs on a line: alive; done, all is well; over, with the reason behind it."""
+_PACE = 1.0
+_GRACE = 10.0
+"""Seconds in which a process may end by itself."""
+_KEY = "rmldnn/heartbeat"
+
+
+class Heartbeat:
+    """The lines of one process to the others.
+
+    Args:
+        ranks: Who this process is.
+        store: How the processes find each other.
+        address: Where process 0 is.
+        timeout: Seconds of silence after which a process counts as gone.
+
+    Raises:
+        OSError: There is no way to process 0.
+        DistError: Process 0 does not answer.
+    """
+
+    def __init__(self, ranks: Ranks, store: Store, address: str, timeout: float) -> None:
+        self._ranks = ranks
+        self._timeout = timeout
+        self._lines: dict[int, socket.socket] = {}
+        self._heard: dict[int, float] = {}
+        self._hosts: dict[int, str] = {}
+        self._ended = threading.Event()
+        self._over = threading.Event()
+        self._leaving = False
+        self._reason = ""
+        if ranks.rank == 0:
+            self._answer(store, address)
+        else:
+            self._call(store, address)
+        self.local_address = _outward(list(self._lines.values()))
+        """The address of this machine by which it talks to the others."""
+        os.register_at_fork(after_in_child=self._hang_up)  # a worker must not keep up the line of a dead process
+        self._thread = threading.Thread(target=self._listen, name="rmldnn heartbeat", daemon=True)
+        self._thread.start()
+
+    def reason(self, patience: float = 2.0) -> str:
+        """Why the run cannot go on, as far as it becomes known in some seconds; else empty."""
+        self._over.wait(patience)
+        return self._reason
+
+    def close(self, *, well: bool, last: bool = False) -> None:
+        """Lets go of the others.
+
+        Args:
+            well: Whether they may do without this process from now on.
+            last: Wait until process 0 has let go, since launchers end all processes as soon as one ends with an error.
+        """
+        self._leaving = well
+        if well:
+            for line in list(self._lines.values()):
+                _say(line, DONE)
+            if last and self._ranks.rank:
+                self._thread.join()
+        self._ended.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+        self._hang_up()
+
+    def _answer(self, store: Store, address: str) -> None:
+        word = secrets.token_hex(16)  # no other program is to take a place
+        with _server(address, self._ranks.world) as server:
+            store.set(_KEY, f"{server.getsockname()[1]} {word} {socket.gethostname()}")
+            end = time.monotonic() + self._timeout
+            while len(self._lines) < self._ranks.world - 1 and time.monotonic() < end:
+                if not select.select([server], [], [], _PACE)[0]:
+                    continue
+                line, _ = server.accept()
+                line.settimeout(5)
+                with contextlib.suppress(OSError, ValueError, EOFError):
+                    said, number, host = line.makefile("rb").readline(300).decode("ascii").split()
+                    if secrets.compare_digest(said, word):
+                        self._add(int(number), line, host)
+        for rank in range(1, self._ranks.world):
+            if rank not in self._lines:
+                raise ConnectionError(f"process {rank} did not call")
+
+    def _call(self, store: Store, address: str) -> None:
+        port, word, host = store.get(_KEY).decode().split()
+        line = socket.create_connection((address, int(port)), self._timeout)
+        line.sendall(f"{word} {self._ranks.rank} {socket.gethostname()}\n".encode())
+        self._add(0, line, host)
+
+    def _add(self, rank: int, line: socket.socket, host: str) -> None:
+        line.setblocking(False)
+        self._lines[rank], self._hosts[rank], self._heard[rank] = line, host, time.monotonic()
+
+    def _listen(self) -> None:
+        last = turn = time.monotonic()
+        while self._lines and not self._ended.is_set():
+            ranks = {line: rank for rank, line in self._lines.items()}
+            for line in select.select(list(ranks), [], [], _PACE / 4)[0]:
+                self._hear(ranks[line], line)
+            now = time.monotonic()
+            if now - turn > 2 * _PACE:  # this process was stopped, maybe the others with it
+                self._heard = dict.fromkeys(self._heard, now)
+            turn = now
+            if now - last >= _PACE:
+                last = now
+                for line in self._lines.values():
+                    _say(line, ALIVE)
+            for rank in list(self._lines):
+                if now - self._heard[rank] > self._timeout:
+                    self._lose(rank, f"has given no sign of life for {self._timeout:g} s: it hangs, or was cut off")
+            if self._over.is_set():
+                if not self._leaving:
+                    self._end()
+                return
+
+    def _hear(self, rank: int, line: socket.socket) -> None:
+        try:
+            signs = line.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            signs = b""
+        self._heard[rank] = time.monotonic()
+        if OVER in signs:
+            self._stop(signs.partition(OVER)[2].decode(errors="replace"))
+        elif DONE in signs:
+            self._lines.pop(rank).close()
+        elif not signs:
+            self._lose(rank, "has ended")
+
+    def _lose(self, rank: int, what: str) -> None:
+        self._lines.pop(rank).close()
+        self._stop(f"process {rank} on {self._hosts[rank]} {what}")
+
+    def _stop(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._over.set()
+        if self._ranks.rank == 0:
+            for line in self._lines.values():
+                _say(line, OVER + reason.encode())
+
+    def _end(self) -> None:
+        """Ends this process if it does not end by itself."""
+        if not self._ended.wait(_GRACE):
+            sys.stderr.write(f"rmldnn: error: {farewell(self._ranks, self._reason)}\n")
+            sys.stderr.flush()
+            os._exit(1)
+
+    def _hang_up(self) -> None:
+        for line in self._lines.values():
+            line.close()
+
+
+def farewell(ranks: Ranks, reason: str) -> str:
+    """What a process says that ends because of another one."""
+    return (
+        f"process {ranks.rank} of {ranks.world} stops because {reason or 'another process has ended or hangs'}; the "
+        "first message of that process says why (none: it was killed, for want of memory perhaps, or its machine is "
+        "gone); a training goes on from its newest state by --resume"
+    )
+
+
+def _say(line: socket.socket, signs: bytes) -> None:
+    with contextlib.suppress(OSError):  # whoever cannot take it is found by its silence
+        line.send(signs)
+
+
+def _server(address: str, count: int) -> socket.socket:
+    """Listens where an address of this machine can be reached: on all its interfaces, unless nobody else is meant."""
+    if address.startswith("127.") or address == "localhost":
+        return socket.create_server((address, 0), backlog=count)
+    if not socket.has_dualstack_ipv6():
+        return socket.create_server(("", 0), backlog=count)
+    return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=count)
+
+
+def _outward(lines: list[socket.socket]) -> str:
+    """The local end of the lines: one that leads to another machine, if any does."""
+    ends = [str(line.getsockname()[0]).removeprefix("::ffff:") for line in lines]
+    return next((end for end in ends if not end.startswith("127.") and end != "::1"), ends[0] if ends else "127.0.0.1")

@@ -1,0 +1,117 @@
+"""A run as a job of SLURM: the script that `rmldnn submit` writes."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmldnn.errors import LaunchError
+
+_WARNING = 120
+"""Seconds before the end of its time at which a job is told to leave."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job asks SLURM for.
+
+    Args:
+        name: What it is called.
+        time: How long it may take at once, as SLURM writes it: `2:00:00`.
+        nodes: Number of machines.
+        procs: Processes on each.
+        gpus: GPUs on each; 0 computes on CPUs.
+        cpus: Cores of each process; 0 for all of a machine that computes on them, and the cluster's default beside GPUs.
+        partition: Partition; the cluster's default if empty.
+        account: Account; the user's default if empty.
+        more: Further lines behind `#SBATCH`.
+    """
+
+    name: str
+    time: str
+    nodes: int = 1
+    procs: int = 1
+    gpus: int = 0
+    cpus: int = 0
+    partition: str = ""
+    account: str = ""
+    more: Sequence[str] = ()
+
+    def lines(self) -> list[str]:
+        """What stands behind `#SBATCH`."""
+        wanted = [
+            f"--job-name={self.name}",
+            f"--nodes={self.nodes}",
+            f"--ntasks-per-node={self.procs}",
+            f"--gpus-per-node={self.gpus}" if self.gpus else "",
+            f"--cpus-per-task={self.cpus}" if self.cpus else "" if self.gpus else "--exclusive",
+            f"--partition={self.partition}" if self.partition else "",
+            f"--account={self.account}" if self.account else "",
+            f"--time={self.time}",
+            f"--output={self.name}-%j.log",
+            "--open-mode=append",
+            f"--signal=USR1@{_WARNING}",
+            "--requeue",
+        ]
+        return [line for line in [*wanted, *self.more] if line]
+
+
+def script(job: Job, command: Sequence[str], anew: Sequence[str] = ()) -> str:
+    """The script of a job that goes on where it was when SLURM starts it again.
+
+    Before its time is over SLURM sends SIGUSR1 to the processes, which save the state and leave with 128 + 10; then the
+    job puts itself into the queue once more. Its number stays the same, and so does its run folder.
+
+    Args:
+        job: What it asks for.
+        command: What each process runs.
+        anew: What the command gets besides, with shell variables; the run folder.
+    """
+    header = "\n".join(f"#SBATCH {line}" for line in job.lines())
+    cpus = f" --cpus-per-task={job.cpus}" if job.cpus else ""
+    run = " ".join([shlex.join(command), *anew])
+    return f"""\
+#!/bin/bash
+{header}
+
+# Rank 0 listens on the first node, at a port that other jobs hardly have.
+MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
+export MASTER_ADDR MASTER_PORT
+
+# A job that was stopped, by the end of its time or for another one, goes on with its newest state.
+resume=()
+if [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then resume=(--resume); fi
+
+# The processes leave together: while one saves the state, the others must not end it. They share out the cores.
+srun --kill-on-bad-exit=0 --wait=0 --cpu-bind=none{cpus} \\
+    {run} "${{resume[@]}}"
+code=$?
+
+# SIGUSR1 came {_WARNING} seconds before the end: the state is saved.
+if [ "$code" -eq {128 + signal.SIGUSR1} ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+exit "$code"
+"""
+
+
+def submit(path: Path) -> str:
+    """Hands a script to SLURM; what it answers.
+
+    Raises:
+        LaunchError: There is no SLURM here, or it refuses the job.
+    """
+    sbatch = shutil.which("sbatch")
+    if sbatch is None:
+        raise LaunchError(
+            f"there is no `sbatch` on this machine, so `{path}` is written, but not submitted; go to a login node of "
+            f"the cluster and type: sbatch {shlex.quote(str(path))}"
+        )
+    done = subprocess.run([sbatch, str(path)], capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise LaunchError(f"SLURM refuses `{path}`: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()

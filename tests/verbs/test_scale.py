@@ -1,0 +1,123 @@
+"""`rmldnn scale`, for people and for programs."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from rmldnn.cli import main
+from tests.conftest import command
+
+PARAMETERS = 4 * 9 + 4 + 2 * 100 + 2
+"""Of the network that the configuration of tests describes."""
+
+
+@pytest.fixture
+def scale(pictures, config, capsys):
+    """Runs the command on the configuration; what it said."""
+
+    def scale(*options, code=0):
+        (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+        assert main(["scale", "config.json", "--seconds", "0.5", *options]) == code
+        said = capsys.readouterr()
+        return said.err if code else said.out
+
+    return scale
+
+
+def test_what_is_measured_and_predicted(scale):
+    found = json.loads(scale("--nodes", "1,4", "--json"))
+    measured = found["measured"]
+    assert measured["gradient_bytes"] == 4 * PARAMETERS
+    assert measured["parameters"] == 4
+    assert [batch["size"] for batch in measured["batches"]] == [1, 3, 8]
+    assert measured["training_samples"] == 22
+    assert 0 < measured["backward"] < 1
+    assert measured["loading"] > 0
+    for way, batch in (("strong", 8), ("weak", 32)):
+        one, four = found[way]
+        assert (one["efficiency"], one["parts"]["communication"]) == (1, 0)
+        assert (four["processes"], four["batch_size"]) == (4, batch)
+        assert four["parts"]["communication"] > 0
+        assert four["step_seconds"] == pytest.approx(sum(four["parts"].values()))
+
+
+def test_nothing_is_written(scale):
+    before = {*Path().iterdir()} | {Path("config.json")}
+    scale()
+    assert {*Path().iterdir()} == before
+
+
+def test_batch_normalisation_exchanges_with_every_layer(scale, config):
+    config["layers"].insert(1, {"class_name": "BatchNormalization", "config": {"name": "bn"}})
+    alone = json.loads(scale("--json", "sync_batchnorm=false"))["measured"]["exchanges"]
+    assert json.loads(scale("--json"))["measured"]["exchanges"] == alone + 2
+
+
+def test_one_way_and_the_limit_for_people(scale):
+    text = scale("--weak", "--nodes", "1,4096", "--bandwidth", "1e-6", "--deviation", "0")
+    assert "Strong scaling" not in text
+    assert "Weak scaling is limited by communication from 4096 nodes on." in text.replace("4,096", "4096")
+
+
+def test_hints_name_a_batch_that_is_worth_the_nodes(scale):
+    from rmldnn.scaling.hints import hints
+    from rmldnn.scaling.model import Machine, Measured, Method, predict
+    from rmldnn.scaling.probe import Probed
+
+    probed = Probed(Measured(1e-2, 1e-2, exchanges=0), Method(), 32, 1000, [], 0.0, None, "CPU")
+    rows = predict(probed.measured, Machine(), probed.method, [1, 16], 32, weak=False)
+    told = hints("strong", rows, probed, Machine())
+    assert "limited by fixed time from 16 nodes on" in told
+    assert "`data.batch_size` 64 would bring 80% on 16 nodes" in told
+
+
+def test_the_hint_holds_what_it_says():
+    from rmldnn.scaling.model import Machine, Measured, Method, predict
+
+    efficiency = [
+        predict(Measured(1e-2, 1e-2, exchanges=0), Machine(), Method(), [16], batch, weak=False)[0].efficiency
+        for batch in (32, 64)
+    ]
+    assert efficiency[0] < 0.8 <= efficiency[1]
+
+
+def test_random_numbers_do_without_data(scale, config):
+    config["data"]["input_path"] = "./elsewhere/"
+    found = json.loads(scale("--synthetic", "--json"))
+    assert found["measured"]["gradient_bytes"] == 4 * PARAMETERS
+    assert found["measured"]["training_samples"] is None
+
+
+def test_random_targets_of_a_loss_of_numbers(scale, config):
+    config["loss"] = {"function": "MSE"}
+    assert json.loads(scale("--synthetic", "--json"))["measured"]["per_sample"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--nodes", "1,many"], '--nodes must be positive integers such as 1,8,64,512, got "1,many"'),
+        (["--nodes", "0"], "--nodes must be positive integers"),
+        (["--bandwidth", "0"], "--bandwidth must be greater than 0, got 0"),
+        (["--deviation", "-1"], "--deviation must be at least 0, got -1"),
+        (["data.input_path=null"], "data.input_path: is missing"),
+        (["optimizer=hessian"], "evaluates the loss as often as it needs"),
+    ],
+)
+def test_what_is_wrong_is_said(scale, options, fault):
+    assert fault in scale(*options, code=2)
+
+
+@pytest.mark.slow
+def test_two_processes_measure_what_is_between_them(pictures, config):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m"]
+    said = command("scale", "config.json", "--json", "--seconds", "1", "--nodes", "1,2", launcher=launcher)
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert found["machine"]["processes"] == 2
+    assert found["machine"]["local_bandwidth"] not in (2e9, 50e9)
+    assert [batch["size"] for batch in found["measured"]["batches"]] == [1, 2, 4], "each has half of the batch"
+    assert found["strong"][0]["parts"]["communication"] > 0

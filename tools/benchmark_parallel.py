@@ -1,0 +1,204 @@
+"""Times training in two processes: against two runs that know nothing of each other, and against torch's DDP.
+
+Usage: python tools/benchmark_parallel.py [--rounds N] [--batch N] [--stages S ...] [--buckets N ...] [--json]
+
+Two processes of one thread, each on a core of its own if there are two, learn with the same convolutional network
+from random pictures, so many for each process, and take turns at all sides:
+
+- alone: each process trains for itself, at the same time as the other, on the same cores and the same memory bus;
+- ddp: a loop as one would write it by hand around `DistributedDataParallel`;
+- zero 0, zero 1, ...: the engine of many processes, by ZeRO stage and numbers sent at once.
+
+A round is one turn of each, in an order drawn anew; ratios are taken inside a round, so that what else the machine does
+slows down both, and their median counts; beside it stands the ratio of the fastest turns of either side, which other
+programs disturbed least. Efficiency is the throughput of both processes together over that of both alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+from rmldnn.engine.distributed import DistributedEngine
+from rmldnn.engine.interface import Engine
+from rmldnn.engine.local import LocalEngine
+from rmldnn.engine.ranks import Ranks
+from rmldnn.engine.zero import Zero
+from rmldnn.losses.nll import nll
+from rmldnn.optimizers.sgd import sgd
+from rmldnn.steps import Batch
+from rmldnn.tasks.supervised import Supervised
+
+PROCESSES = 2
+STEPS = 2
+"""Updates of a turn."""
+WARM = 2
+"""Turns that do not count."""
+Update = Callable[[], object]
+
+
+def network() -> nn.Module:
+    """Six convolutions, 1.2 million parameters, 0.15 G multiply-adds for a picture of 32 x 32 pixels."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    channels = 3
+    for filters in (64, 128, 256):
+        for _ in range(2):
+            layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
+            channels = filters
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256 * 16, 10), nn.LogSoftmax(1))
+
+
+def by_engine(engine: Engine, inputs: Tensor, targets: Tensor) -> Update:
+    """An update as a run makes it: the loss of all processes, the norm of the gradient."""
+    task = Supervised(nll)
+    trained = engine.place(network())
+    ready = engine.prepare(trained, sgd(trained.parameters(), learning_rate=1e-4, momentum=0.9))
+    batch = Batch([""] * len(inputs), inputs, targets, 0, len(inputs) * engine.world)
+
+    def objective(batch: Batch) -> Tensor:
+        loss, _ = task.forward(ready, batch, engine.total)
+        assert loss is not None
+        return loss
+
+    return lambda: engine.learn(objective, [batch])
+
+
+def by_hand(inputs: Tensor, targets: Tensor) -> Update:
+    """An update in the words of torch's documentation."""
+    ready = DistributedDataParallel(network())
+    optimizer = torch.optim.SGD(ready.parameters(), lr=1e-4, momentum=0.9)
+
+    def update() -> None:
+        optimizer.zero_grad()
+        functional.nll_loss(ready(inputs), targets).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return update
+
+
+def sides(engine: DistributedEngine, batch: int, stages: Sequence[int], buckets: Sequence[int]) -> dict[str, Update]:
+    """Everything that is timed, by name."""
+    generator = torch.Generator().manual_seed(engine.rank)
+    data = torch.randn(batch, 3, 32, 32, generator=generator), torch.randint(0, 10, (batch,), generator=generator)
+    made = {"alone": by_engine(LocalEngine(), *data), "ddp": by_hand(*data)}
+    for stage in stages:
+        for bucket in buckets if stage else [0]:  # DeepSpeed sends all at once in stage 0
+            one = copy.copy(engine)  # the same processes
+            one.zero = Zero(stage, bucket_size=bucket) if stage else Zero()
+            made[f"zero {stage}" + (f", {bucket:,} numbers" if stage else "")] = by_engine(one, *data)
+    return made
+
+
+def work(rank: int, job: str, options: argparse.Namespace) -> None:
+    """One of the processes; the first one prints what it measured."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) >= PROCESSES:
+        os.sched_setaffinity(0, {cores[rank]})
+    engine = DistributedEngine(Ranks(rank, PROCESSES, rank, PROCESSES, job=job, threads=1))
+    with engine:
+        updates = sides(engine, options.batch, options.stages, options.buckets)
+        names, order = list(updates), random.Random(0)
+        times = torch.zeros(options.rounds, len(names), PROCESSES)
+        for turn in range(-WARM, options.rounds):
+            order.shuffle(names)
+            for name in names:
+                dist.barrier()
+                start = time.perf_counter()
+                for _ in range(STEPS):
+                    updates[name]()
+                if turn >= 0:
+                    times[turn, list(updates).index(name), rank] = (time.perf_counter() - start) / STEPS
+        dist.all_reduce(times)
+    if rank == 0:
+        print(json.dumps({name: times[:, place].tolist() for place, name in enumerate(updates)}))
+
+
+def measure() -> dict[str, list[list[float]]]:
+    """Seconds of an update, by side, for each round the two processes."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, __file__, *sys.argv[1:], "--job", str(os.getpid()), "--rank"]
+    pair = [
+        subprocess.Popen([*command, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
+        for rank in range(PROCESSES)
+    ]
+    said = [process.communicate()[0] for process in pair]
+    if any(process.returncode for process in pair):
+        raise SystemExit("a process failed")
+    measured: dict[str, list[list[float]]] = json.loads(said[0].splitlines()[-1])
+    return measured
+
+
+def ratios(measured: dict[str, list[list[float]]]) -> dict[str, dict[str, float]]:
+    """Efficiency and ratio to DDP, medians of the rounds, and half the distance of their quartiles."""
+    result = {}
+    for name, times in measured.items():
+        if name == "alone":
+            continue
+        together = [max(both) for both in times]
+        alone = [PROCESSES / sum(1 / one for one in both) for both in measured["alone"]]
+        ddp = [max(both) for both in measured["ddp"]]
+        efficiency = [theirs / ours for theirs, ours in zip(alone, together, strict=True)]
+        ratio = [ours / theirs for ours, theirs in zip(together, ddp, strict=True)]
+        result[name] = {
+            "seconds": statistics.median(together),
+            "efficiency": statistics.median(efficiency),
+            "efficiency_spread": spread(efficiency),
+            "efficiency_of_fastest": min(alone) / min(together),
+            "to_ddp": statistics.median(ratio),
+            "to_ddp_spread": spread(ratio),
+            "to_ddp_of_fastest": min(together) / min(ddp),
+        }
+    return result
+
+
+def spread(values: Sequence[float]) -> float:
+    """Half the distance between the quartiles."""
+    low, _, high = statistics.quantiles(values, n=4)
+    return (high - low) / 2
+
+
+def main() -> None:
+    """Prints one table of ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=30, help="turns of every side (30)")
+    parser.add_argument("--batch", type=int, default=16, help="pictures for each process (16)")
+    parser.add_argument("--stages", type=int, nargs="*", default=[0, 1, 2, 3], help="ZeRO stages (all)")
+    parser.add_argument("--buckets", type=int, nargs="*", default=[250_000, 25_000_000], help="numbers sent at once")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument("--rank", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.rank is not None:
+        work(options.rank, options.job, options)
+        return
+    result = ratios(measure())
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(f"{PROCESSES} processes of one thread, {options.batch} pictures each; medians of {options.rounds} rounds")
+    print(f"{'':26}{'update':>9}{'efficiency':>18}{'fastest':>9}{'to DDP':>18}{'fastest':>9}")
+    for name, side in result.items():
+        cells = [f"{name:26}{side['seconds'] * 1e3:>6.0f} ms"]
+        for key in ("efficiency", "to_ddp"):
+            cells += [f"{side[key]:>9.3f} +- {side[f'{key}_spread']:.3f}", f"{side[f'{key}_of_fastest']:>9.3f}"]
+        print("".join(cells))
+
+
+if __name__ == "__main__":
+    main()
