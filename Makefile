@@ -44,6 +44,7 @@ benchmark: setup
 	$(BIN)/python tools/benchmark_smoke.py
 	$(BIN)/python tools/benchmark_networks.py
 	$(BIN)/python tools/benchmark_data.py
+	$(BIN)/python tools/benchmark_parallel.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -115,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rmldnn: {left}", file=sys.stderr)
         return int(left.code or 1)
     except StoppedError as error:
-        print(f"rmldnn: {error}", file=sys.stderr)
+        if str(error):
+            print(f"rmldnn: {error}", file=sys.stderr)
         return error.exit_code
     except RmldnnError as error:
         _report(error, debug=debug)

@@ -48,6 +48,8 @@ def test_changes_follow_the_file():
         (["--app=gann", "a.json"], "command line: --app: there is no application `gann`; did you mean `gan`?"),
         (["--app=pde", "--config=", "a.json"], "command line: --app: `pde` (solvers of differential equations) is not"),
         (["a.json", "--log=loud"], "argument --log: invalid choice"),
+        (["a.json", "--timeout=0"], "command line: --timeout: must be a number of seconds greater than 0, got `0`"),
+        (["a.json", "--timeout", "soon"], "must be a number of seconds greater than 0, got `soon`"),
     ],
 )
 def test_a_wrong_command_line_is_a_configuration_error(arguments, message):

@@ -1,7 +1,7 @@
 """Images, the files for clouds, and what their pages tell people to type.
 
-No image is built here. Linters look at the files (`pip install -e '.[dev]'` brings them), and whatever a file says about
-rmldnn is compared with rmldnn.
+No image is built here. Linters, which the extra `dev` brings, look at the files, and what these say about rmldnn is
+compared with rmldnn.
 """
 
 import json
@@ -42,7 +42,10 @@ POD = REPLICAS["Master"]["template"]["spec"]
 BLOCKS = [
     block
     for name in ("containers.md", "clouds.md")
-    for block in re.findall(r"^```\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.M | re.S)
+    for kind, block in re.findall(
+        r"^```(\w*)\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.M | re.S
+    )
+    if not kind
 ]
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 

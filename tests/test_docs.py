@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rmldnn import cli
 from rmldnn.config import spec
 from rmldnn.config.check import check
 from rmldnn.config.reader import read_text
@@ -16,7 +17,15 @@ from rmldnn.errors import ConfigError
 from tests.test_parallel import mpirun, needs_mpirun
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("README.md", "docs/data.md", "docs/networks.md", "docs/training.md")
+NAMES = (
+    "README.md",
+    "docs/data.md",
+    "docs/networks.md",
+    "docs/training.md",
+    "docs/cluster.md",
+    "docs/containers.md",
+    "docs/clouds.md",
+)
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 FENCED = {name: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for name, text in PAGES.items()}
 LINES = [
@@ -42,6 +51,7 @@ def export(pictures):
         {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 8, 8, 3]}},
         {"class_name": "ReLU", "config": {"name": "relu"}},
     ]
+    (pictures / "hosts.txt").write_text("localhost slots=2\n")
     for path in ("net.json", "unet.json", "export/model.json"):
         (pictures / path).parent.mkdir(exist_ok=True)
         (pictures / path).write_text(json.dumps(layers))
@@ -67,6 +77,12 @@ def test_command_runs(command, pictures, config, rmldnn, export):
             assert rmldnn(*(word for word in words if word != "--resume")).code == 0
         result = rmldnn(*words)
     assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if re.match(r"(srun|deepspeed) .*\brmldnn ", line)])
+def test_command_of_another_launcher_is_understood(line):
+    words = shlex.split(line)
+    assert cli.parse(words[words.index("rmldnn") + 1 :]).file == "config.json"
 
 
 @pytest.mark.parametrize(

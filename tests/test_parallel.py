@@ -7,6 +7,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import torch
 
 needs_mpirun = pytest.mark.skipif(shutil.which("mpirun") is None, reason="needs mpirun (Debian: openmpi-bin)")
 
@@ -97,3 +98,50 @@ def test_processes_that_assemble_a_volume_write_the_bytes_of_one(tmp_path, monke
     assert (alone.code, many.code) == (0, 0), alone.err + many.err
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "many.h5").read_bytes()
     assert not list(tmp_path.glob(".*"))
+
+
+@needs_mpirun
+def test_predictions_of_many_are_the_bytes_of_one(train, pictures, config):
+    """Dense layers add up in an order that depends on the batch; 7 pictures are no multiple of anything."""
+    config["data"] |= {"test_batch_size": 2}
+    assert train().code == 0
+    names = "checkpoints.load=model/model_checkpoint_2.pt", "data.input_path=null"
+    logs = {}
+    for processes in (1, 2, 4):
+        launcher = mpirun(processes) if processes > 1 else ()
+        result = train(*names, f"data.test_output_path=of_{processes}", launcher=launcher)
+        assert result.code == 0, result.err
+        logs[processes] = (
+            [line.split("(")[-1] for line in result.starting("Eval")],
+            (pictures / "out_test.txt").read_text(),
+        )
+    assert logs[1] == logs[2] == logs[4]
+    one = (pictures / "of_1" / "output_1.h5").read_bytes()
+    assert one == (pictures / "of_2" / "output_1.h5").read_bytes() == (pictures / "of_4" / "output_1.h5").read_bytes()
+
+
+@pytest.mark.parametrize("stage", [2, 3])
+def test_a_run_in_parts_goes_on_in_one_process(train, pictures, config, stage):
+    """Its checkpoints and its states are those of any other run."""
+    config["optimizer"] = {"type": "Adam", "learning_rate": 0.002}
+    config |= {"ema": 0.9, "run_folder": "run", "checkpoints": {"save": "./model/", "keep": {"best": "test_loss"}}}
+    config["layers"][0]["config"]["use_bias"] = False
+    config["layers"].insert(1, {"class_name": "BatchNormalization", "config": {"name": "norm"}})
+    alone = train("run_folder=alone", "checkpoints.save=alone_model", "num_epochs=4")
+    assert alone.code == 0, alone.err
+    expected = history(pictures)
+    many = train(f"engine.zero={stage}", launcher=torchrun(2))
+    assert many.code == 0, many.err
+    assert [line for line in many.lines if "ZeRO stage" in line]
+    rest = train("--resume", "num_epochs=4")
+    assert rest.code == 0, rest.err
+    np.testing.assert_allclose(history(pictures), expected, atol=2e-4)
+    assert sorted(path.name for path in (pictures / "model").iterdir()) == [
+        f"model_checkpoint_{name}.pt" for name in (1, 2, 3, 4, "best")
+    ]
+    ours, theirs = (
+        torch.load(pictures / folder / "model_checkpoint_best.pt", weights_only=True)["model"]
+        for folder in ("model", "alone_model")
+    )
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, atol=2e-3, rtol=1e-3)

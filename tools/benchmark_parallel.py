@@ -10,8 +10,9 @@ from random pictures, so many for each process, and take turns at all sides:
 - zero 0, zero 1, ...: the engine of many processes, by ZeRO stage and numbers sent at once.
 
 A round is one turn of each, in an order drawn anew; ratios are taken inside a round, so that what else the machine does
-slows down both, and their median counts; beside it stands the ratio of the fastest turns of either side, which other
-programs disturbed least. Efficiency is the throughput of both processes together over that of both alone.
+slows down both, and their median counts. Beside it stand the ratio of the fastest turns of either side, which other
+programs disturbed least, and the ratio of processor time, in which waiting for each other does not count. Efficiency is
+the throughput of both processes together over that of both alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from rmldnn.steps import Batch
 from rmldnn.tasks.supervised import Supervised
 
 PROCESSES = 2
-STEPS = 2
+STEPS = 1
 """Updates of a turn."""
 WARM = 2
 """Turns that do not count."""
@@ -114,23 +115,28 @@ def work(rank: int, job: str, options: argparse.Namespace) -> None:
     with engine:
         updates = sides(engine, options.batch, options.stages, options.buckets)
         names, order = list(updates), random.Random(0)
-        times = torch.zeros(options.rounds, len(names), PROCESSES)
+        times = torch.zeros(2, options.rounds, len(names), PROCESSES)
         for turn in range(-WARM, options.rounds):
             order.shuffle(names)
             for name in names:
                 dist.barrier()
-                start = time.perf_counter()
+                start, busy = time.perf_counter(), time.process_time()
                 for _ in range(STEPS):
                     updates[name]()
+                taken = torch.tensor([time.perf_counter() - start, time.process_time() - busy])
                 if turn >= 0:
-                    times[turn, list(updates).index(name), rank] = (time.perf_counter() - start) / STEPS
+                    times[:, turn, list(updates).index(name), rank] = taken / STEPS
         dist.all_reduce(times)
     if rank == 0:
-        print(json.dumps({name: times[:, place].tolist() for place, name in enumerate(updates)}))
+        print(json.dumps({name: times[:, :, place].tolist() for place, name in enumerate(updates)}))
 
 
-def measure() -> dict[str, list[list[float]]]:
-    """Seconds of an update, by side, for each round the two processes."""
+Times = dict[str, list[list[list[float]]]]
+"""Seconds of an update by side: those that passed, and those of the processor; in each round those of both."""
+
+
+def measure() -> Times:
+    """Starts both processes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, __file__, *sys.argv[1:], "--job", str(os.getpid()), "--rank"]
     pair = [
@@ -140,19 +146,20 @@ def measure() -> dict[str, list[list[float]]]:
     said = [process.communicate()[0] for process in pair]
     if any(process.returncode for process in pair):
         raise SystemExit("a process failed")
-    measured: dict[str, list[list[float]]] = json.loads(said[0].splitlines()[-1])
+    measured: Times = json.loads(said[0].splitlines()[-1])
     return measured
 
 
-def ratios(measured: dict[str, list[list[float]]]) -> dict[str, dict[str, float]]:
+def ratios(measured: Times) -> dict[str, dict[str, float]]:
     """Efficiency and ratio to DDP, medians of the rounds, and half the distance of their quartiles."""
     result = {}
+    alone = [PROCESSES / sum(1 / one for one in both) for both in measured["alone"][0]]
+    ddp = [max(both) for both in measured["ddp"][0]]
+    busy = {name: statistics.median(map(sum, times[1])) for name, times in measured.items()}
     for name, times in measured.items():
         if name == "alone":
             continue
-        together = [max(both) for both in times]
-        alone = [PROCESSES / sum(1 / one for one in both) for both in measured["alone"]]
-        ddp = [max(both) for both in measured["ddp"]]
+        together = [max(both) for both in times[0]]
         efficiency = [theirs / ours for theirs, ours in zip(alone, together, strict=True)]
         ratio = [ours / theirs for ours, theirs in zip(together, ddp, strict=True)]
         result[name] = {
@@ -160,9 +167,11 @@ def ratios(measured: dict[str, list[list[float]]]) -> dict[str, dict[str, float]
             "efficiency": statistics.median(efficiency),
             "efficiency_spread": spread(efficiency),
             "efficiency_of_fastest": min(alone) / min(together),
+            "efficiency_of_processor": busy["alone"] / busy[name],
             "to_ddp": statistics.median(ratio),
             "to_ddp_spread": spread(ratio),
             "to_ddp_of_fastest": min(together) / min(ddp),
+            "to_ddp_of_processor": busy[name] / busy["ddp"],
         }
     return result
 
@@ -177,7 +186,7 @@ def main() -> None:
     """Prints one table of ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="turns of every side (30)")
-    parser.add_argument("--batch", type=int, default=16, help="pictures for each process (16)")
+    parser.add_argument("--batch", type=int, default=32, help="pictures for each process (32)")
     parser.add_argument("--stages", type=int, nargs="*", default=[0, 1, 2, 3], help="ZeRO stages (all)")
     parser.add_argument("--buckets", type=int, nargs="*", default=[250_000, 25_000_000], help="numbers sent at once")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
@@ -192,11 +201,13 @@ def main() -> None:
         print(json.dumps(result))
         return
     print(f"{PROCESSES} processes of one thread, {options.batch} pictures each; medians of {options.rounds} rounds")
-    print(f"{'':26}{'update':>9}{'efficiency':>18}{'fastest':>9}{'to DDP':>18}{'fastest':>9}")
+    both = f"{'fastest':>9}{'busy':>7}"
+    print(f"{'':26}{'update':>9}{'efficiency':>18}{both}{'to DDP':>18}{both}")
     for name, side in result.items():
         cells = [f"{name:26}{side['seconds'] * 1e3:>6.0f} ms"]
         for key in ("efficiency", "to_ddp"):
-            cells += [f"{side[key]:>9.3f} +- {side[f'{key}_spread']:.3f}", f"{side[f'{key}_of_fastest']:>9.3f}"]
+            cells.append(f"{side[key]:>9.3f} +- {side[f'{key}_spread']:.3f}")
+            cells.append(f"{side[f'{key}_of_fastest']:>9.3f}{side[f'{key}_of_processor']:>7.3f}")
         print("".join(cells))
 
 

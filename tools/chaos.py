@@ -76,8 +76,8 @@ def start(folder: Path, ranks: int, *options: str) -> list[subprocess.Popen[byte
     processes = []
     with (folder / "log.txt").open("a") as log:
         for rank in range(ranks):
-            step = {"SLURM_PROCID": rank, "SLURM_STEP_NUM_TASKS": ranks, "SLURM_LOCALID": rank, "SLURM_JOB_ID": job}
-            told = {name: str(value) for name, value in step.items()} if ranks > 1 else {}
+            step = {"PROCID": rank, "STEP_NUM_TASKS": ranks, "LOCALID": rank, "STEP_NUM_NODES": 1, "JOB_ID": job}
+            told = {f"SLURM_{name}": str(value) for name, value in step.items()} if ranks > 1 else {}
             command = [sys.executable, "-m", "rmldnn", "config.json", "--timeout", "20", *options]
             environment = {**os.environ, "OMP_NUM_THREADS": "1", **told}
             processes.append(

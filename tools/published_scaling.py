@@ -25,8 +25,8 @@ SHARE = 4
 """Samples of a process: a tutorial of the original learns with the GPU network from 16 on 4 GPUs."""
 GPU_SAMPLE = 120 * 60 / 20 * 4 / 4455
 """Seconds of a sample on one V100, by the same tutorial: 20 epochs of 4455 samples in about 2 hours on 4 GPUs."""
-NETWORK = {"bandwidth": 10e9, "latency": 5e-6}
-"""100 Gb/s between nodes."""
+BANDWIDTH = 10e9
+"""Bytes a second between nodes: 100 Gb/s, less what is not data."""
 
 
 def network(parameters: float, layers: int = 20) -> list[tuple[float, int]]:
@@ -48,7 +48,7 @@ def epochs(
 
 def on_gpus() -> tuple[dict[int, float], dict[int, float], float]:
     """Minutes that nothing was fitted to, the same with seconds between epochs fitted to the last run, and those."""
-    machine = Machine(8, **NETWORK)
+    machine = Machine(8, BANDWIDTH)
     measured = Measured(GPU_SAMPLE, ready=network(13.6e6), deviation=DEVIATION)
     samples = round(GPU[1] * 60 / GPU_SAMPLE)
     plain = epochs([*GPU], measured, machine, samples)
@@ -58,7 +58,7 @@ def on_gpus() -> tuple[dict[int, float], dict[int, float], float]:
 
 def on_cpus() -> tuple[dict[int, float], float]:
     """Minutes, and the seconds of a step of one process, fitted to the run of 16 processes."""
-    machine = Machine(2, **NETWORK, local_bandwidth=10e9)
+    machine = Machine(2, BANDWIDTH, local_bandwidth=10e9)
 
     def minutes(step: float) -> dict[int, float]:
         measured = Measured(step, ready=network(1.23e9), deviation=DEVIATION)

@@ -54,6 +54,7 @@ def check(values: Values) -> Iterator[Problem]:
     yield from check_settings(values.get("deepspeed"))
     yield from _one_network(values)
     yield from _requirements(values)
+    yield from _parts(values)
 
 
 def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form | None, list[Problem]]:
@@ -142,6 +143,30 @@ def _checkpoints(values: Values | None) -> Iterator[Problem]:
 
 def _engine(values: Values | None) -> Iterator[Problem]:
     yield from _keys(catalog.only("engine"), values or {}, "engine")
+
+
+def _parts(values: Values) -> Iterator[Problem]:
+    """What does not go together with processes that keep parts of the numbers."""
+    engine, data = values.get("engine"), values.get("data")
+    engine, data = engine if isinstance(engine, dict) else {}, data if isinstance(data, dict) else {}
+    stage, offload = engine.get("zero", 0), engine.get("offload")
+    if offload and not stage:
+        yield Problem("engine.offload", "is for what processes keep parts of; set `engine.zero` to 1, 2 or 3")
+    if offload == "nvme" and stage in (1, 2):
+        yield Problem("engine.offload", "`nvme` needs `engine.zero` 3; take `cpu`, or set `zero` to 3")
+    if stage and data.get("batch_size") == "auto":
+        yield Problem("data.batch_size", "`auto` measures a process that keeps everything; give a number here")
+    if stage == 3:
+        for key in ("compile", "activation_checkpointing"):
+            if values.get(key):
+                yield Problem(key, "does not work with `engine.zero` 3; take `zero` 2, or leave it out")
+        if values.get("ema") and offload:
+            yield Problem("ema", "does not work with `engine.zero` 3 and `engine.offload`; leave one of them out")
+        if data.get("hdf5_outfile") and trains(data):
+            message = (
+                "is written by one process, which has not all weights with `engine.zero` 3; predict in another run"
+            )
+            yield Problem("data.hdf5_outfile", message)
 
 
 def _tracking(section: Any) -> Iterator[Problem]:

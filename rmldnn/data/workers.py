@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -69,6 +70,12 @@ class Workers:
         self._memory = Pool(_SIDES * (count * _AHEAD + 1 + _HELD))
         shared = dataset, self._busy, self._reading, turn, self._memory.blocks
         self._pool = ProcessPoolExecutor(count, context, _start, shared)
+
+    def __del__(self) -> None:
+        """Waits until the pool is gone: Python writes to its pipes when it ends, be they half closed."""
+        if hasattr(self, "_pool"):
+            with contextlib.suppress(RuntimeError):  # this is the thread of the pool itself
+                self._pool.shutdown(cancel_futures=True)
 
     def gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         """Lets the processes read what is wanted; answers come in the order of the requests.

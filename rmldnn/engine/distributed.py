@@ -94,7 +94,7 @@ class DistributedEngine(LocalEngine):
             synchronize(network, share)
         stage = self.zero.stage
         if stage:
-            require_parts(optimizer, stage, compute)
+            require_parts(optimizer, stage)
         elif compute.channels_last:  # pieces of flat tensors have no such order
             last_channels(network)
         run = prepared(network, compute, self.device)

@@ -49,6 +49,7 @@ class Heartbeat:
         self._lines: dict[int, socket.socket] = {}
         self._heard: dict[int, float] = {}
         self._hosts: dict[int, str] = {}
+        self._done: set[int] = set()
         self._ended = threading.Event()
         self._over = threading.Event()
         self._leaving = False
@@ -95,14 +96,22 @@ class Heartbeat:
                 if not select.select([server], [], [], _PACE)[0]:
                     continue
                 line, _ = server.accept()
-                line.settimeout(5)
-                with contextlib.suppress(OSError, ValueError, EOFError):
-                    said, number, host = line.makefile("rb").readline(300).decode("ascii").split()
-                    if secrets.compare_digest(said, word):
-                        self._add(int(number), line, host)
+                if not self._welcome(line, word):
+                    line.close()
         for rank in range(1, self._ranks.world):
             if rank not in self._lines:
                 raise ConnectionError(f"process {rank} did not call")
+
+    def _welcome(self, line: socket.socket, word: str) -> bool:
+        line.settimeout(5)
+        try:
+            with line.makefile("rb") as stream:
+                said, number, host = stream.readline(300).decode("ascii").split()
+        except (OSError, ValueError):
+            return False
+        if known := secrets.compare_digest(said, word):
+            self._add(int(number), line, host)
+        return known
 
     def _call(self, store: Store, address: str) -> None:
         port, word, host = store.get(_KEY).decode().split()
@@ -116,7 +125,7 @@ class Heartbeat:
 
     def _listen(self) -> None:
         last = turn = time.monotonic()
-        while self._lines and not self._ended.is_set():
+        while self._lines and not self._ended.is_set() and 0 not in self._done:
             ranks = {line: rank for rank, line in self._lines.items()}
             for line in select.select(list(ranks), [], [], _PACE / 4)[0]:
                 self._hear(ranks[line], line)
@@ -147,13 +156,14 @@ class Heartbeat:
         if OVER in signs:
             self._stop(signs.partition(OVER)[2].decode(errors="replace"))
         elif DONE in signs:
-            self._lines.pop(rank).close()
+            self._done.add(rank)  # its line stays: it may wait for the first process to be done
         elif not signs:
             self._lose(rank, "has ended")
 
     def _lose(self, rank: int, what: str) -> None:
         self._lines.pop(rank).close()
-        self._stop(f"process {rank} on {self._hosts[rank]} {what}")
+        if rank not in self._done:
+            self._stop(f"process {rank} on {self._hosts[rank]} {what}")
 
     def _stop(self, reason: str) -> None:
         self._reason = self._reason or reason

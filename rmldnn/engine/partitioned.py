@@ -22,11 +22,11 @@ from rmldnn.errors import ConfigError, Problem
 from rmldnn.steps import Batch
 
 
-def require_parts(optimizer: torch.optim.Optimizer, stage: int, compute: Compute) -> None:
-    """Refuses what cannot be had where every process keeps a part of the numbers.
+def require_parts(optimizer: torch.optim.Optimizer, stage: int) -> None:
+    """Refuses an optimizer that needs whole tensors where every process keeps a part of the numbers.
 
     Raises:
-        ConfigError: The optimizer needs whole tensors, or the network is to be compiled and its weights to be shared.
+        ConfigError: It does.
     """
     if getattr(optimizer, "needs_whole", False):
         name = type(optimizer).__name__
@@ -37,13 +37,6 @@ def require_parts(optimizer: torch.optim.Optimizer, stage: int, compute: Compute
                 "pieces; or take another optimizer, such as AdamW",
             )
         )
-    if stage == 3:
-        for key, wanted in (
-            ("compile", compute.compile),
-            ("activation_checkpointing", compute.activation_checkpointing),
-        ):
-            if wanted:
-                raise ConfigError(Problem(key, "does not work with `engine.zero` 3; take `zero` 2, or leave it out"))
 
 
 def by_parameter(optimizer: torch.optim.Optimizer, total: Any) -> None:

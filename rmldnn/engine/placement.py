@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -65,7 +66,13 @@ class Placement:
             os.sched_setaffinity(0, self.bound)
 
 
-def placement(rank: int, everyone: Sequence[Presence], threads: int | None, quota: float | None = None) -> Placement:
+def placement(
+    rank: int,
+    everyone: Sequence[Presence],
+    threads: int | None,
+    quota: float | None = None,
+    system: Path = cores.SYSTEM,
+) -> Placement:
     """Shares out the machine that a process is on.
 
     Processes on CPUs are bound to parts of it, unless the launcher has bound them, the user wants more threads than a
@@ -76,6 +83,7 @@ def placement(rank: int, everyone: Sequence[Presence], threads: int | None, quot
         everyone: All processes, by number.
         threads: How many threads the user wants in each; None if that was left to us.
         quota: Cores' worth of time that all processes of this machine may use.
+        system: Where Linux tells about the machine.
 
     Raises:
         LaunchError: Several processes have the same GPU.
@@ -87,14 +95,14 @@ def placement(rank: int, everyone: Sequence[Presence], threads: int | None, quot
     place = sum(other.host == me.host for other in everyone[:rank])
     parts: list[frozenset[int]] | None = None
     if me.gpu is None and len(masks) > 1 and len(set(masks)) == 1 and len(me.cores) >= len(masks):
-        parts = [frozenset(part) for part in cores.shares(me.cores, len(masks))]
+        parts = [frozenset(part) for part in cores.shares(me.cores, len(masks), system)]
         if (threads or 0) > min(map(len, parts)) or (quota is not None and quota < len(me.cores)):
             parts = None
     share = len(parts[place]) if parts else sum(1 / sum(core in mask for mask in masks) for core in me.cores)
     if quota is not None:
         share = min(share, quota / len(masks))
     mine = max(1, int(share + 1e-6))
-    count = threads or min(mine, cores.halves(parts[place] if parts else me.cores))
+    count = threads or min(mine, cores.halves(parts[place] if parts else me.cores, system))
     hosts = len({other.host for other in everyone})
     words = f"{len(everyone)}" + (f" on {hosts} machines" if hosts > 1 else "")
     words += f", {count} thread{'s' if count > 1 else ''} each, {_where(parts or masks)}" if me.gpu is None else ""

@@ -53,14 +53,19 @@ class Member:
             OSError: The program cannot be started.
         """
         self._said = None if self.speaks else tempfile.TemporaryFile()  # noqa: SIM115 - read when it has ended
-        self.process = subprocess.Popen(  # noqa: S603 - a program of ours, or what the user calls ssh
-            self.command,
-            stdin=subprocess.PIPE if self.obeys else None if self.speaks else subprocess.DEVNULL,
-            stdout=self._said,
-            stderr=self._said,
-            env=self.environment,
-            start_new_session=True,
-        )
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - a program of ours, or what the user calls ssh
+                self.command,
+                stdin=subprocess.PIPE if self.obeys else None if self.speaks else subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=self._said,
+                env=self.environment,
+                start_new_session=True,
+            )
+        except OSError:
+            if self._said is not None:
+                self._said.close()
+            raise
 
     def tell(self, number: int) -> None:
         """Sends it a signal."""
@@ -70,6 +75,20 @@ class Member:
             else:
                 self.process.stdin.write(f"{int(number)}\n".encode())
                 self.process.stdin.flush()
+
+    def kill(self) -> None:
+        """Ends it at once if it has not ended."""
+        if self.process.poll() is None:
+            self.tell(signal.SIGKILL)
+            self.process.wait()
+
+    def close(self) -> None:
+        """Ends it, and lets go of its files."""
+        self.kill()
+        for stream in (self.process.stdin, self._said):
+            if stream is not None:
+                with suppress(OSError):  # words that it did not read any more
+                    stream.close()
 
     def last_words(self) -> list[str]:
         """The end of what it said to itself."""
@@ -100,7 +119,8 @@ def run(members: Sequence[Member], orders: Callable[[], int] | None = None) -> i
                 running.append(member)
             return _watch(running, signals, orders)
         finally:
-            _end(running)
+            for member in running:
+                member.close()
 
 
 def _watch(members: Sequence[Member], signals: list[int], orders: Callable[[], int] | None) -> int:
@@ -124,7 +144,8 @@ def _watch(members: Sequence[Member], signals: list[int], orders: Callable[[], i
                 for other in running:
                     other.tell(signal.SIGTERM)
         if deadline is not None and time.monotonic() > deadline:
-            _end(running)
+            for member in running:
+                member.kill()
         if not ended:
             time.sleep(_PACE)
     return first
@@ -147,13 +168,6 @@ def _report(member: Member, code: int) -> None:
 
 def _code(process: subprocess.Popen[bytes]) -> int:
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
-
-
-def _end(members: Sequence[Member]) -> None:
-    for member in members:
-        if member.process.poll() is None:
-            member.tell(signal.SIGKILL)
-            member.process.wait()
 
 
 @contextmanager

@@ -26,7 +26,7 @@ class Job:
         nodes: Number of machines.
         procs: Processes on each.
         gpus: GPUs on each; 0 computes on CPUs.
-        cpus: Cores of each process; 0 for all of a machine that computes on them, and the cluster's default beside GPUs.
+        cpus: Cores of each process; 0 is the cluster's default beside GPUs, else a share of the whole machine.
         partition: Partition; the cluster's default if empty.
         account: Account; the user's default if empty.
         more: Further lines behind `#SBATCH`.

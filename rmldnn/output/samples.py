@@ -40,6 +40,8 @@ class SampleFile:
             self._disk = Disk(self._part, "w+")
         self._file = h5py.File(self._disk, "w", libver="earliest")
         self._groups: dict[tuple[bytes, ...], Any] = {(): self._file.id}
+        self._plan = h5p.create(h5p.DATASET_CREATE)
+        self._plan.set_obj_track_times(False)  # equal numbers make equal files
         self._utf8 = h5p.create(h5p.LINK_CREATE)
         self._utf8.set_char_encoding(h5t.CSET_UTF8)
 
@@ -61,7 +63,7 @@ class SampleFile:
             *folders, leaf = _parts(name)
             try:
                 group = self._group(tuple(folders))
-                dataset = h5d.create(group, leaf, self._type, space, lcpl=self._utf8)
+                dataset = h5d.create(group, leaf, self._type, space, dcpl=self._plan, lcpl=self._utf8)
             except ValueError as error:
                 message = f"`{name}`: another test sample has the same place in `{self.path}`; rename one of the two"
                 raise DataError(message) from error

@@ -12,8 +12,8 @@ from rmldnn.scaling.probe import Probed
 _WORTH = 0.8
 """The efficiency that hints aim at."""
 _FACTORS = (2, 4, 8, 16, 32, 64)
-_SENT = 100e6
-"""Bytes that stages of ZeRO send at once as a rule."""
+_BUCKETS = 5
+"""Of so many equal buckets only the last is sent behind the backward pass."""
 
 
 def hints(way: str, rows: Sequence[Prediction], probed: Probed, machine: Machine) -> str:
@@ -77,8 +77,9 @@ def _other(last: Prediction, probed: Probed, machine: Machine) -> str:
     if last.limit == "uneven":
         return f"Take a `data.batch_size` that is a multiple of {last.processes:,}, the number of processes."
     if last.limit == "communication" and method.stage == 0 and probed.device[:3] != "CPU":
-        staged = replace(method, stage=2, overlap=True, bucket=_SENT)
+        numbers = -(-measured.gradient // 4 // _BUCKETS)
+        staged = replace(method, stage=2, overlap=True, bucket=4.0 * numbers)
         part = update(measured, machine, staged, last.nodes, last.batch).seconds / last.seconds
         if part < 0.98:
-            return f"`engine.zero` 2 sends while it computes: a step would take {part:.0%} of the time."
+            return f"`engine.zero` 2 with `bucket_size` {numbers} sends while it computes, in {part:.0%} of the time."
     return ""

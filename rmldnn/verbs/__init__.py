@@ -18,6 +18,7 @@ VERBS = {
     "data": "count and measure the data, find what is wrong with it, draw samples",
     "shard": "pack the data into tar files that stream from any file system",
     "network": "write the network file of a known family, such as unet",
+    "config": "a configuration with every default filled in; what DeepSpeed gets of it",
     "scale": "measure a training step, and predict it on more nodes",
     "rerun": "make a run once more, as its run folder tells",
     "launch": "run on several machines, reached by ssh",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rmldnn.engine.leaving import leave_at_once, leave_with_parent
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import ConfigError, Problem, StoppedError
 
 if TYPE_CHECKING:
     from rmldnn.config.spec import Spec
@@ -91,4 +91,9 @@ def start(
         loaded = load()
     from rmldnn.run import main as run  # torch and Hydra, which a faulty file does without
 
-    run(loaded, changes, ranks, lenient=lenient, console=console, timeout=timeout)
+    try:
+        run(loaded, changes, ranks, lenient=lenient, console=console, timeout=timeout)
+    except StoppedError as stopped:
+        if ranks.rank > 0:  # the first process has said it
+            stopped.args = ("",)
+        raise

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -163,4 +164,4 @@ def test_no_rendezvous_file_is_left(parallel):
 def test_end_of_one_process_ends_the_others(tmp_path, end):
     (first, _, complaint), (second, _, _) = finish(srun(tmp_path, 2, end), timeout=60)
     assert (first != 0, second != 0) == (True, True)
-    assert "another process of the run has ended" in complaint
+    assert f"process 0 of 2 stops because process 1 on {socket.gethostname()} has ended; the first" in complaint

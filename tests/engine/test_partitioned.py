@@ -10,7 +10,6 @@ import torch
 from test_parallel import finish, start
 from zero_run import main
 
-from rmldnn.engine.compute import Compute
 from rmldnn.engine.partitioned import LossScale, require_parts
 from rmldnn.errors import ConfigError
 from rmldnn.optimizers.hessian import hessian
@@ -134,15 +133,7 @@ def shape(thing):
 @pytest.mark.parametrize("make", [hessian, muon, schedule_free_adamw])
 def test_optimizers_that_need_whole_tensors_are_refused(make):
     with pytest.raises(ConfigError, match=r"engine\.zero: must be 0 with this optimizer"):
-        require_parts(make([torch.zeros(2, 2, requires_grad=True)]), 1, Compute())
-
-
-@pytest.mark.parametrize("key", ["compile", "activation_checkpointing"])
-def test_weights_in_parts_are_neither_compiled_nor_computed_twice(key):
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
-    require_parts(optimizer, 2, Compute(**{key: True}))
-    with pytest.raises(ConfigError, match=rf"{key}: does not work with `engine\.zero` 3"):
-        require_parts(optimizer, 3, Compute(**{key: True}))
+        require_parts(make([torch.zeros(2, 2, requires_grad=True)]), 1)
 
 
 def test_a_loss_scale_is_that_of_torch():

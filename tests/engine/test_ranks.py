@@ -30,6 +30,9 @@ SRUN = {
     "SLURM_STEP_ID": "0",
 }
 SRUN_2_NODES = SRUN | {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2"}
+OURS = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "RMLDNN_JOB": "ab"}
+SRUN_PMI = {"PMI_RANK": "3", "PMI_SIZE": "4", "PMI_JOBID": "99.0"}
+PMIX = {"PMIX_RANK": "1", "PMIX_NAMESPACE": "slurm.pmix.99.0"}
 ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
 
 
@@ -48,6 +51,16 @@ ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
         (MPICH, Ranks(1, 2, 1, 2, None, "host:1")),
         (SRUN, Ranks(1, 2, 1, 2, None, "99 0")),
         (SRUN_2_NODES | ADDRESS, Ranks(3, 4, 1, 2, ("node7", 29500), "99 0")),
+        (
+            SRUN_2_NODES | {"SLURM_STEP_NODELIST": "gpu[01-04,7],cpu1"},
+            Ranks(3, 4, 1, 2, ("gpu01", 20099), "99 0"),
+        ),
+        (SRUN_2_NODES | SRUN_PMI | ADDRESS, Ranks(3, 4, 1, 2, ("node7", 29500), "99 0")),
+        (SRUN | PMIX, Ranks(1, 2, 1, 2, None, "99 0")),
+        (MPICH | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2"}, Ranks(1, 2, 1, 2, None, "host:1")),  # under salloc
+        (OURS, Ranks(1, 2, 1, 2, None, "ab", ours=True)),
+        (OURS | {"LOCAL_WORLD_SIZE": "1", **ADDRESS}, Ranks(1, 2, 1, 1, ("node7", 29500), "ab", ours=True)),
+        (OURS | OPEN_MPI, Ranks(1, 2, 1, 2, None, "ab", ours=True)),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_JOB_ID": "99"}, Ranks()),  # a batch script, no job step
     ],
 )
@@ -74,6 +87,8 @@ def without(environment, name):
         (without(MPICH, "PMI_RANK"), "half set: PMI_RANK is missing beside .*PMI_SIZE"),
         (without(SRUN, "SLURM_PROCID"), "half set: SLURM_PROCID is missing"),
         (SRUN_2_NODES, "MASTER_ADDR and MASTER_PORT missing"),
+        (OURS | {"LOCAL_WORLD_SIZE": "1"}, "MASTER_ADDR and MASTER_PORT missing"),
+        (PMIX, "has PMIX_RANK, but not the number of processes; start with mpirun"),
     ],
 )
 def test_half_set_environment(environment, message):
@@ -93,6 +108,19 @@ def test_export_speaks_as_torchrun(monkeypatch):
         monkeypatch.setenv(name, "")
     Ranks(1, 2, 1).export("127.0.0.1", 4321)
     assert Ranks.from_environment() == Ranks(1, 2, 1, 1, ("127.0.0.1", 4321))
+
+
+@pytest.mark.parametrize("ranks", [Ranks(1, 2, 1, 2, None, "ab", ours=True), Ranks(3, 4, 1, 2, ("node7", 29500))])
+def test_what_a_process_is_told_it_understands(ranks):
+    assert Ranks.from_environment(ranks.variables()) == ranks
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"), [("n1", "n1"), ("n1,n2", "n1"), ("rack[2-3]n[08,10]-ib", "rack2n08-ib"), ("c[5],d", "c5")]
+)
+def test_first_node_of_a_job_step(nodes, first):
+    ranks = Ranks.from_environment(SRUN_2_NODES | {"SLURM_STEP_NODELIST": nodes})
+    assert ranks.address == (first, 20099)
 
 
 def test_defaults_do_not_overrule(monkeypatch):

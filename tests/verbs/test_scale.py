@@ -73,6 +73,17 @@ def test_hints_name_a_batch_that_is_worth_the_nodes(scale):
     assert "`data.batch_size` 64 would bring 80% on 16 nodes" in told
 
 
+def test_gpus_are_told_to_send_while_they_compute():
+    from rmldnn.scaling.hints import hints
+    from rmldnn.scaling.model import Machine, Measured, Method, predict
+    from rmldnn.scaling.probe import Probed
+
+    ready = [(place / 10, 40_000_000) for place in range(1, 11)]
+    probed = Probed(Measured(1e-3, 1e-1, ready=ready), Method(), 32, 1000, [], 0.0, None, "GPU")
+    rows = predict(probed.measured, Machine(), probed.method, [1, 16], 32, weak=True)
+    assert "`engine.zero` 2 with `bucket_size` 20000000" in hints("weak", rows, probed, Machine())
+
+
 def test_the_hint_holds_what_it_says():
     from rmldnn.scaling.model import Machine, Measured, Method, predict
 
