@@ -51,6 +51,11 @@ def _text(form: Form, names: Mapping[str, Any], *, package: str = "") -> str:
     return f"{directive}# Generated from {form.target} by tools/sync_conf.py\n{body}"
 
 
+def as_yaml(values: Mapping[str, Any]) -> str:
+    """A configuration as a file."""
+    return str(yaml.safe_dump(dict(values), sort_keys=False, width=120))
+
+
 def reference() -> str:
     """The page of all keys, `docs/configuration.md`."""
     return "\n".join(_page())

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import yaml
-
 from rmldnn.config import spec, translate
 from rmldnn.config.check import Values
+from rmldnn.config.describe import as_yaml
 from rmldnn.config.instantiate import instantiate
 from rmldnn.engine.zero import Zero
 from rmldnn.errors import ConfigError, Problem
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     if given.deepspeed:
         print(json.dumps(_of_deepspeed(composed, given.procs), indent=2))
     else:
-        print(yaml.safe_dump({"neural_network": composed}, sort_keys=False, width=120), end="")
+        print(as_yaml({"neural_network": composed}), end="")
     return 0
 
 
