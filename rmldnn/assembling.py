@@ -16,9 +16,9 @@ from rmldnn.data.loader import Loader
 from rmldnn.data.slices import Sliced
 from rmldnn.engine.checkpoint import fingerprint
 from rmldnn.engine.compute import Compute
+from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.loop import evaluate
 from rmldnn.networks.network import Network
 from rmldnn.output.assembly import Assembly, Crew
 from rmldnn.output.predictions import Predictions

@@ -21,9 +21,9 @@ from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transforms.geometric import in_words
+from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.leaving import Leave, Unsaved
-from rmldnn.engine.loop import evaluate
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import DataError, NetworkError, Problem, RmldnnError
 from rmldnn.metrics.measure import Metrics

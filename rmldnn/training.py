@@ -114,6 +114,9 @@ def learner(
                 raise ConfigError(
                     Problem(key, "has no meaning for an optimizer that looks for its steps by itself; remove it")
                 )
+    if hasattr(optimizer, "eval") and compute.ema is not None:
+        message = "has no meaning for an optimizer that keeps a mean of the weights by itself; remove it"
+        raise ConfigError(Problem("ema", message))
     makers = [instantiate(node) for node in nodes["schedules"]]
     schedule: Schedule | None = None
     if makers:

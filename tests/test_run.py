@@ -489,3 +489,17 @@ def test_pictures_that_the_network_cannot_take_are_told_with_the_line_of_the_net
     assert result.err.startswith(
         "rmldnn: error: config.json:1: layers: the network takes inputs of shape (N, 1, 12, 12), got (N, 1, 10, 10)"
     )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (["ema=0.9"], "ema: has no meaning"),
+        (["scheduler=onecycle", "optimizer.lr_scheduler.cycle_momentum=true"], "cycle_momentum: the optimizer finds"),
+    ],
+)
+def test_an_optimizer_that_keeps_two_sets_of_weights_takes_no_third(train, overrides, key):
+    pytest.importorskip("schedulefree")
+    result = train("optimizer=schedulefreeadamw", *overrides)
+    assert result.code == 2
+    assert key in result.err

@@ -56,13 +56,16 @@ def one_cycle(
         verbose: Log the learning rate when it changes.
 
     Raises:
-        ConfigError: The optimizer has no momentum to cycle, or three phases leave the last one no time.
+        ConfigError: The optimizer has no momentum that may be cycled, or three phases leave the last one no time.
     """
     if three_phase and pct_start > 0.5:
         raise ConfigError(Problem(f"{PATH}.pct_start", f"must be at most 0.5 for three phases, got {pct_start:g}"))
     if cycle_momentum and not all("betas" in group or "momentum" in group for group in optimizer.param_groups):
         kind = type(optimizer).__name__
         raise ConfigError(Problem(f"{PATH}.cycle_momentum", f"the optimizer {kind} has no momentum; set it to false"))
+    if cycle_momentum and hasattr(optimizer, "eval"):
+        message = "the optimizer finds its mean of the weights by its beta1, which must not move; set it to false"
+        raise ConfigError(Problem(f"{PATH}.cycle_momentum", message))
     first, top, end = 1 / div_factor, pct_start, num_epochs or length
     last = first / final_div_factor
     rates, momenta = [(0.0, first), (top, 1.0)], [(0.0, max_momentum), (top, base_momentum)]

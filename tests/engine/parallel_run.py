@@ -11,8 +11,9 @@ import torch
 from small_run import Slices, classifier, digits
 
 from rmldnn.engine.checkpoint import checkpoints
+from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import open_engine
-from rmldnn.engine.loop import Learner, evaluate, fit
+from rmldnn.engine.loop import Learner, fit
 from rmldnn.losses.nll import nll
 from rmldnn.optimizers.adam import adam
 from rmldnn.steps import EvalEnd, EvalStep, TrainEnd, TrainStep

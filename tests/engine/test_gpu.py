@@ -9,9 +9,10 @@ from torch import fx
 
 from rmldnn.engine.batch_size import automatic_batch_size
 from rmldnn.engine.compute import compute
+from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.learning import go_on
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.loop import Learner, evaluate, fit
+from rmldnn.engine.loop import Learner, fit
 from rmldnn.losses.nll import nll
 from rmldnn.optimizers.adagrad import adagrad
 from rmldnn.optimizers.adam import adam, adamw

@@ -8,9 +8,10 @@ from small_run import Slices, classifier, digits
 from torch import nn
 
 from rmldnn.engine.compute import Compute
+from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import open_engine
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.loop import Learner, evaluate, fit
+from rmldnn.engine.loop import Learner, fit
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.ranks import Ranks
 from rmldnn.losses.mse import mse

@@ -26,6 +26,7 @@ WAYS = {
     "Adagrad": {"optimizer": "Adagrad"},
     "accumulated": {"batch_size": 4, "compute": {"accumulate": 2}},
     "clipped": {"compute": {"gradient_clip": 0.5}},
+    "offloaded": {"offload": "cpu", "optimizer": "Adam"},
     "averaged": {"compute": {"ema": 0.9}},
 }
 WHOLE = {"Newton": {"optimizer": "Newton", "epochs": 1}}

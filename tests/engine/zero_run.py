@@ -78,7 +78,7 @@ def main(folder, cases):
         results = []
         for case in cases:
             if isinstance(engine, DistributedEngine):
-                engine.zero = Zero(case.get("zero", 0))
+                engine.zero = Zero(case.get("zero", 0), offload=case.get("offload") if case.get("zero") else None)
             results.append(train(engine, case, folder))
         if engine.rank == 0:
             (folder / f"{engine.world}.json").write_text(json.dumps(results))
