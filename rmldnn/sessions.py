@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,9 @@ from rmldnn.output.run_folder import HISTORY, STATES, Record, open_folder, recor
 
 log = logging.getLogger("rmldnn")
 
-_KEYS = "num_epochs", "seed", "accumulate", "gradient_clip", "ema", "outfile"
+_KEYS = "num_epochs", "seed", "accumulate", "gradient_clip", "ema", "outfile", "sync_batchnorm", "semantics"
 """Keys of the top level that a training goes on with."""
+_TRANSFORMS = "transforms", "input_transforms", "target_transforms"
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,18 @@ class Session:
             anew.add("Outfile")
         return anew
 
-    def values(self, batch_size: int, num_samples: int, precision: str) -> dict[str, Any]:
+    def values(self, batch_size: int, names: Sequence[str], precision: str) -> dict[str, Any]:
         """What the training learns by, by keys of the configuration, with every default.
 
         Args:
             batch_size: Samples of a batch.
-            num_samples: Samples of an epoch.
+            names: Names of the samples of an epoch.
             precision: What layers compute with.
         """
         config, optimizer = self.config, self.config["optimizer"]
+        digest = hashlib.sha256()
+        for name in names:
+            digest.update(f"{name}\n".encode(errors="surrogateescape"))
         return {
             **{f"optimizer.{key}": value for key, value in _filled("optimizer", optimizer).items()},
             "optimizer.parameters": optimizer.get("parameters") or [],
@@ -78,7 +83,8 @@ class Session:
             "precision": precision,
             "data.batch_size": batch_size,
             "data.shuffle": config["data"].get("shuffle"),
-            "data.input_path": f"{num_samples} samples",
+            "data.input_path": f"{len(names)} samples, names {digest.hexdigest()[:12]}",
+            **{f"data.{key}": config["data"].get(key) or [] for key in _TRANSFORMS},
         }
 
 

@@ -25,7 +25,7 @@ from rmldnn.engine.resuming import Resumable, Stateful
 from rmldnn.engine.scores import require_scores
 from rmldnn.engine.states import State
 from rmldnn.engine.stopping import EarlyStopping
-from rmldnn.engine.terms import Terms
+from rmldnn.engine.terms import Terms, digests
 from rmldnn.errors import ConfigError, NetworkError, Problem
 from rmldnn.losses.combined import Combined
 from rmldnn.metrics.measure import Metrics
@@ -122,6 +122,7 @@ def learner(
     if makers:
         schedule = makers[0](optimizer, epochs) if len(makers) == 1 else Chain(optimizer, epochs, makers)
     terms = Terms.of(network, optimizer, "network" if nodes["network"] else "layers")
+    terms = replace(terms, layers=digests(network.description))
     return Learner(engine.prepare(network, optimizer, compute), optimizer, schedule, compute.accumulate), terms
 
 
@@ -172,16 +173,18 @@ def training(
     wanted = {"checkpoints.keep.best": course.checkpoints.keep.get("best")}
     wanted["early_stopping.monitor"] = stopping.monitor if stopping is not None else None
     require_scores(wanted, scores)
-    size, count = loaders["train"].batch_size, len(loaders["train"].dataset)
+    train = loaders["train"]
+    size = train.batch_size
     config = {**session.config, "data": {**session.config["data"], "batch_size": size}}
-    terms = replace(terms, values=session.values(size, count, course.precision))
+    terms = replace(terms, values=session.values(size, train.dataset.names, course.precision))
     if engine.rank == 0:
         history = History(session.folder, train=True, test="test" in loaders, updates=course.updates)
         trackers = [instantiate(node)(session.folder.name, str(session.folder), config) for node in course.trackers]
         outputs = [*outputs, history, *trackers, *filter(None, [session.record])]
         (session.folder / STATES).mkdir(exist_ok=True)
     progress = Progress(course.seed, engine.rank)
-    guard = Guard(eager=engine.device.type == "cpu", norms=course.precision != "fp16")
+    eager = engine.device.type == "cpu"
+    guard = Guard(engine, session.folder, eager=eager, norms=course.precision != "fp16")
     parts: dict[str, Any] = {"schedule": learner.scheduler, "stopping": stopping, "guard": guard}
     records: dict[str, Stateful] = {type(output).__name__: output for output in outputs if isinstance(output, Stateful)}
     resumable = Resumable(
@@ -197,7 +200,9 @@ def training(
         course.leave,
     )
     if session.state is not None:
-        resumable.resume(session.state, anew=session.begins_anew)
+        resumable.resume(
+            session.state, anew=session.begins_anew, share=lambda seen: _share(train, seen, learner.accumulate)
+        )
         progress.over = progress.over and stopping is not None and stopping.ended(progress.epoch - 1)
         if stopping is not None and progress.over and progress.epoch <= course.num_epochs:
             reason = f"`{session.folder}` {stopping.reason(progress.epoch - 1)}"
@@ -222,6 +227,12 @@ def training(
         stopping=stopping,
     )
     return steps, [guard, *outputs, resumable]
+
+
+def _share(loader: Loader, seen: int, accumulate: int) -> float:
+    """The part of an epoch's updates that is over behind so many samples."""
+    updates, left = (-(-batches // accumulate) for batches in (len(loader), loader.remaining(seen)))
+    return (updates - left) / updates
 
 
 def _scores(task: Supervised, test: Loader | None, metrics: Metrics | None) -> list[str]:

@@ -35,7 +35,7 @@ LINES = [
     if not kind
     for line in block.splitlines()
 ]
-COMMANDS = [line for line in dict.fromkeys(LINES) if re.match(r"(rmldnn|mpirun|torchrun) ", line)]
+COMMANDS = [line for line in dict.fromkeys(LINES) if re.match(r"(rmldnn|(mpirun|torchrun) .*rmldnn) ", line)]
 CONFIGS = [block for blocks in FENCED.values() for kind, block in blocks if kind == "json"]
 
 

@@ -60,6 +60,16 @@ def test_a_faulty_configuration_is_reported_once(train, config):
     assert result.err.count("num_epochs: must be a positive integer, got 0") == 1
 
 
+def test_the_samples_of_a_loss_that_is_no_number_are_those_of_all_processes(train, pictures, config):
+    result = train("optimizer.learning_rate=1e20", "optimizer.momentum=0", "run_folder=run", launcher=torchrun(2))
+    assert result.code != 0
+    told = {line for line in result.err.splitlines() if line.startswith("rmldnn: error: the loss is ")}
+    assert len(told) == 1, result.err
+    names = (pictures / "run" / "faulty_batch.txt").read_text().splitlines()
+    assert f"all {len(names)} in `" in told.pop()
+    assert len(names) == len(set(names)) == config["data"]["batch_size"]
+
+
 def test_a_picture_that_one_process_cannot_read_ends_all(train, pictures):
     (pictures / "train" / "up" / "up_3.png").write_bytes(b"no picture")
     result = train(launcher=torchrun(2))

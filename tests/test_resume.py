@@ -241,6 +241,9 @@ def history(folder="run"):
             'optimizer.lr_scheduler: [{"type": "Exponential", "num_epochs": null, "per": "epoch", "gamma": 0.5}] from',
         ),
         ({"ema": 0.9}, 0.1, "ema: 0.9 from now on; it was null; the mean begins with the weights of the state"),
+        ({"data__transforms": [{"normalize": {"mean": 0.4}}]}, 0.1, "data.transforms: [{"),
+        ({"sync_batchnorm": False}, 0.1, "sync_batchnorm: false from now on; it was true"),
+        ({"semantics": "original"}, 0.1, 'semantics: "original" from now on; it was "keras"'),
     ],
 )
 def test_what_is_changed_holds_from_then_on_and_is_told(go_on, changes, rate, text):
@@ -263,6 +266,35 @@ def test_what_cannot_go_on_is_refused_all_at_once_and_leaves_the_run_as_it_was(g
     assert "`dense.weight` is 3 x 100, and 2 x 100 there; set it back, or start anew, with its weights" in result.err
     assert 'config.json:1: optimizer.type: is "LARS", but was "SGD" when ' in result.err
     assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()} == before
+
+
+def test_another_activation_is_another_network(go_on):
+    layers = copy.deepcopy(CONFIG["layers"])
+    layers[4]["config"]["activation"] = "tanh"
+    result = go_on("run_folder=run", "--resume", layers=layers)
+    assert result.code == 2
+    assert "the layer `dense` has other keys or inputs; set it back, or start anew" in result.err
+
+
+def test_other_samples_of_the_same_number_are_told(go_on):
+    for folder in Path().glob("train*"):
+        first = min(path for path in folder.rglob("*") if path.is_file())
+        first.rename(first.with_stem(first.stem + "_other"))
+    result = go_on("run_folder=run", "--resume")
+    assert result.code == 0, result.err
+    assert re.search(
+        r"data\.input_path: \"22 samples, names \w+\" from now on; .*: not the training", result.err + result.out
+    )
+
+
+def test_a_new_run_that_is_killed_before_its_first_state_leaves_none_of_the_run_before(go_on):
+    process = started("run_folder=run", "num_epochs=10000", "++checkpoints.interval=10000")
+    for text in process.stdout:
+        if re.search(r"Epoch \[ *2/", text):
+            break
+    process.kill()
+    process.communicate()
+    assert list(Path("run/state").iterdir()) == []
 
 
 def test_a_batch_size_that_was_found_stays(go_on):

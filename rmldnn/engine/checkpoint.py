@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import pathlib
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -148,7 +149,7 @@ class Saver:
         self._keep = keep or Keep()
         self._scores = Scores()
         self._written: list[int] = []
-        self._best: float | None = None
+        self._best = math.nan
         self.outputs: list[tuple[str, str]] = []
         """What was written last, and its path."""
         for leftover in folder.glob(".model_checkpoint_*") if folder is not None and self._writes else ():
@@ -175,7 +176,7 @@ class Saver:
                 self._written.remove(epoch)
         if name := self._keep.get("best"):
             value = self._scores.value(name, "checkpoints.keep.best")
-            if self._best is None or better(name, value, self._best):
+            if better(name, value, self._best):
                 self._best = value
                 path = self._path(self._folder, "best")
                 self._write(path, step.epoch)
@@ -186,11 +187,13 @@ class Saver:
 
     def state_dict(self) -> dict[str, Any]:
         """What goes on with the training."""
-        return {"written": self._written, "best": self._best}
+        return {"written": self._written, "best": self._best, "monitor": self._keep.get("best")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on with what an earlier run had written."""
-        self._written, self._best = state["written"], state["best"]
+        """Goes on with what an earlier run had written; the best value of another number is none."""
+        self._written = state["written"]
+        if (state.get("monitor") or "").lower() == self._keep.get("best", "").lower():
+            self._best = state["best"]
 
     def _write(self, path: pathlib.Path, epoch: int) -> None:
         with self._engine.whole() if self._engine is not None else nullcontext():

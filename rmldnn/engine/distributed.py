@@ -173,7 +173,8 @@ class DistributedEngine(LocalEngine):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         gone = isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_DEATH)
-        reason = self._heartbeat.reason(2.0 if gone else 0.0)
+        maybe = self.world > 1 and isinstance(error, RuntimeError)  # libraries have many words for it
+        reason = self._heartbeat.reason(2.0 if maybe else 0.0)
         stopped = isinstance(error, StoppedError)
         self._let_go(well=error is None or stopped, last=stopped)
         super().__exit__(kind, error, trace)

@@ -87,15 +87,24 @@ class Resumable:
         self._guard = guard
         self._leave = leave
         self._saved = time.monotonic()
+        self._begun = False
+        self._from: State | None = None
         if engine.rank == 0:
-            _require_room(folder, network)
+            _require_room(folder, network, terms.numbers)
 
-    def resume(self, state: State, *, anew: Callable[[], Collection[str]] = tuple) -> None:
+    def resume(
+        self,
+        state: State,
+        *,
+        anew: Callable[[], Collection[str]] = tuple,
+        share: Callable[[int], float] = lambda _: 0.0,
+    ) -> None:
         """Goes on from a state.
 
         Args:
             state: The state.
             anew: Asked, once the state is known to fit, for names of records whose files begin with the state.
+            share: From samples of an epoch that were learned from to the part of its updates.
 
         Raises:
             CheckpointError: It is that of another network, another optimizer, or a training by other terms.
@@ -103,7 +112,10 @@ class Resumable:
         """
         weights, engine, kept = (state.load(part) for part in ("network", "engine", "run"))
         self._terms.require(state, weights)
-        kept["parts"].setdefault("schedule", {"done": float(kept["parts"]["progress"]["epoch"] - 1)})
+        epoch, seen = kept["parts"]["progress"]["epoch"], kept["parts"]["progress"]["seen"]
+        schedule = kept["parts"].setdefault("schedule", {"done": float(epoch - 1)})
+        if getattr(self._parts.get("schedule"), "per_step", False):  # which that of the state was perhaps not
+            schedule["done"] = epoch - 1 + share(seen)
         try:
             self._terms.settle(engine, weights)
             with self._engine.whole(changed=True):
@@ -121,6 +133,7 @@ class Resumable:
             reason = " ".join(str(error).split())
             message = f"`{state.folder}` is the state of another training: {reason}; start anew, or take only its "
             raise CheckpointError(Problem("checkpoints.resume", message + "weights by `checkpoints.load`")) from error
+        self._from = state
 
     def consume(self, step: Step) -> None:
         """Saves the state if it is time for it, and leaves if the run is told to.
@@ -131,6 +144,8 @@ class Resumable:
         """
         if not isinstance(step, (TrainStep, EvalStep, EpochEnd)):
             return
+        if not self._begun:
+            self._begin()
         old = time.monotonic() - self._saved > self._checkpoints.state_interval
         leave, old = self._agreed(self._leave.signal, old)
         ends = isinstance(step, EpochEnd) and (step.last or self._checkpoints.due(step))
@@ -142,6 +157,15 @@ class Resumable:
 
     def close(self) -> None:
         """Has nothing to complete: each state is whole or absent."""
+
+    def _begin(self) -> None:
+        """Removes what an earlier run saved further on: its log files are overwritten by now."""
+        self._begun = True
+        state, place = self._from, (0, 0)
+        if state is not None and state.folder.absolute().parent.resolve() == self._folder.resolve():
+            place = state.facts["epoch"], state.facts["sample"]
+        if self._engine.rank == 0:
+            states.clear(self._folder, *place)
 
     def _agreed(self, leave: int, old: bool) -> tuple[int, bool]:
         """What all processes do if one of them is to leave, or finds the state old."""
@@ -189,8 +213,8 @@ def newest(folder: Path) -> State | None:
     return state
 
 
-def _require_room(folder: Path, network: nn.Module) -> None:
-    """Refuses a disk without room for states: weights, and two numbers for each that an optimizer keeps, twice."""
+def _require_room(folder: Path, network: nn.Module, numbers: int) -> None:
+    """Refuses a disk without room for the states that stay and the one that is written."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    needed = 3 * weights * (_KEPT + 1)
+    needed = numbers * weights * (_KEPT + 1)
     require_room(folder, needed, key="run_folder", what="states of this training", own="epoch_*/*")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from rmldnn.errors import ConfigError, Problem
+from rmldnn.output.rows import less_is_better
 from rmldnn.steps import EvalEnd, Step, TrainEnd
-
-_LESS_IS_BETTER = ("loss", "MAE", "HD95")
 
 
 class Scores:
@@ -67,7 +67,10 @@ def require_scores(wanted: Mapping[str, str | None], known: Sequence[str]) -> No
 
 
 def better(name: str, one: float, other: float, by: float = 0.0) -> bool:
-    """Whether a number is better than another one, by more than some amount: losses and distances if less."""
-    last = name.rpartition("_")[2].partition("/")[0]
-    less = any(last.lower() == word.lower() for word in _LESS_IS_BETTER)
-    return one < other - by if less else one > other + by
+    """Whether a number is better than another one, by more than some amount: losses and distances if less.
+
+    What is no number is never better, and any number is better than it.
+    """
+    if math.isnan(one) or math.isnan(other):
+        return not math.isnan(one)
+    return one < other - by if less_is_better(name) else one > other + by

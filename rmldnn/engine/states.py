@@ -28,6 +28,8 @@ log = logging.getLogger("rmldnn")
 FORMAT = "rmldnn-state-1"
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"epoch_(\d+)_sample_(\d+)")
+_FORMER = re.compile(rf"\.{_NAME.pattern}\.former")
+"""A state that is about to be replaced by another one of the same place in the training."""
 _CHUNK = 2**22
 
 
@@ -76,10 +78,13 @@ def save(folder: Path, epoch: int, sample: int, parts: Mapping[str, Any], facts:
             file.flush()
             os.fsync(file.fileno())
         _sync(partial)
+        former = folder / f".{place.name}.former"
         if place.exists():  # of an earlier run, or of this one before it went back
-            shutil.rmtree(place)
+            shutil.rmtree(former, ignore_errors=True)
+            place.rename(former)
         partial.rename(place)
         _sync(folder)
+        shutil.rmtree(former, ignore_errors=True)
     except (OSError, RuntimeError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
@@ -89,7 +94,7 @@ def save(folder: Path, epoch: int, sample: int, parts: Mapping[str, Any], facts:
 
 def newest(folder: Path) -> State | None:
     """The state that is furthest; damaged ones are told and passed over. None if there is none."""
-    for place in reversed(found(folder)):
+    for place in reversed(_listed(folder, _NAME, _FORMER)):
         state, fault = _checked(place)
         if state is not None:
             return state
@@ -111,8 +116,14 @@ def load(folder: Path) -> State:
 
 def found(folder: Path) -> list[Path]:
     """The states in a folder, the furthest last; none of them looked at."""
-    places = [(match, path) for path in folder.glob("epoch_*") if (match := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(((int(match[1]), int(match[2])), path) for match, path in places)]
+    return _listed(folder, _NAME)
+
+
+def clear(folder: Path, epoch: int = 0, sample: int = 0) -> None:
+    """Removes the states that are further than a place in the training; all of them by default."""
+    for place in _listed(folder, _NAME, _FORMER):
+        if _place(place) > (epoch, sample):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def clean(folder: Path, last: Path, keep: int) -> None:
@@ -125,8 +136,20 @@ def clean(folder: Path, last: Path, keep: int) -> None:
     """
     places = found(folder)
     end = places.index(last) + 1
-    for place in [*places[end:], *places[: max(0, end - keep)], *folder.glob(".epoch_*.part")]:
+    for place in [*places[end:], *places[: max(0, end - keep)], *folder.glob(".epoch_*")]:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _listed(folder: Path, *forms: re.Pattern[str]) -> list[Path]:
+    """States by the form of their names, the furthest last, and one that was to be replaced before its successor."""
+    places = [path for path in folder.glob("*") if any(form.fullmatch(path.name) for form in forms)]
+    return sorted(places, key=lambda path: (_place(path), not path.name.startswith(".")))
+
+
+def _place(state: Path) -> tuple[int, int]:
+    """Epoch and sample of a state, by its name."""
+    match = _NAME.search(state.name)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _write(path: Path, content: Any) -> dict[str, Any]:

@@ -6,6 +6,8 @@ same; it refuses them if they do not.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from rmldnn.component import show
 from rmldnn.engine.states import State
 from rmldnn.errors import CheckpointError, Problem
+from rmldnn.networks.graph import Graph
 
 log = logging.getLogger("rmldnn")
 
@@ -38,12 +41,14 @@ class Terms:
         groups: The optimizer's groups as they were made; `params` are names.
         network: Key of the configuration that the network comes from.
         values: What the configuration says, by its keys: `optimizer.learning_rate`, `data.batch_size`.
+        layers: What each layer computes, and from what, as `digests` gives it.
     """
 
     shapes: Mapping[str, Sequence[int]]
     groups: Sequence[Mapping[str, Any]]
     network: str = "layers"
     values: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, network: nn.Module, optimizer: torch.optim.Optimizer, section: str = "layers") -> Terms:
@@ -59,9 +64,15 @@ class Terms:
         groups = [{**group, "params": [names[one] for one in group["params"]]} for group in optimizer.param_groups]
         return cls(shapes, groups, section)
 
+    @property
+    def numbers(self) -> int:
+        """The most numbers that a state has for each weight: itself, what the optimizer keeps, and its mean."""
+        return 1 + max(map(_numbers, self.groups), default=0) + (self.values.get("ema") is not None)
+
     def facts(self) -> dict[str, Any]:
         """What a state remembers."""
-        return {"terms": dict(self.values), "groups": [group["params"] for group in self.groups]}
+        groups = [group["params"] for group in self.groups]
+        return {"terms": dict(self.values), "groups": groups, "layers": dict(self.layers)}
 
     def require(self, state: State, weights: Mapping[str, Tensor]) -> None:
         """Compares with a state, and tells which terms are others from now on.
@@ -120,6 +131,15 @@ class Terms:
                 message = f"the network is another one than in `{state.folder}`: {what}; set it back, {_ANEW}"
                 yield Problem(self.network, message)
                 return
+        before = state.facts.get("layers") or self.layers
+        for name in [*self.layers, *before]:
+            if self.layers.get(name) != before.get(name):
+                what = f"the layer `{name}` has other keys or inputs"
+                what = what if name in self.layers else f"the layer `{name}` is absent"
+                what = what if name in before else f"the layer `{name}` is new"
+                message = f"the network is another one than in `{state.folder}`: {what}; set it back, {_ANEW}"
+                yield Problem(self.network, message)
+                return
 
     def _other_groups(self, state: State) -> Iterator[Problem]:
         """The first difference between what learns and what did so before."""
@@ -134,6 +154,34 @@ class Terms:
         else:
             place, what = "optimizer.parameters", "the entries take other parameters"
         yield Problem(place, f"{what}, unlike when `{state.folder}` was saved; set it back, {_ANEW}")
+
+
+def digests(graph: Graph) -> dict[str, str]:
+    """A digest of what each layer computes and from what, by name; weights begin and learn as other terms say."""
+    found = {"outputs": _digest(graph.inputs, graph.outputs)}
+    for node in graph.nodes:
+        if node.model is not None:
+            found |= {f"{node.name}.{name}": digest for name, digest in digests(node.model).items()}
+        keys = {key: value for key, value in node.config.items() if node.model is None and _computes(key)}
+        found[node.name] = _digest(node.class_name.lower(), keys, node.inbound, node.arguments)
+    return found
+
+
+def _computes(key: str) -> bool:
+    """Whether a key of a layer says what it computes, and not how its weights begin or whether they learn."""
+    return not key.endswith("_initializer") and key not in ("name", "trainable")
+
+
+def _digest(*content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _numbers(group: Mapping[str, Any]) -> int:
+    """The most numbers that an optimizer keeps for each weight of a group."""
+    if "history" in group:  # steps and changes of the gradient, or only a radius
+        return 2 * int(group["history"]) if group["method"] == "lbfgs" else 0
+    return 2 + bool(group.get("amsgrad")) + bool(group.get("centered"))
 
 
 _CONSEQUENCES = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from rmldnn.output.rows import Row, number
+from rmldnn.output.rows import Row, less_is_better, number
 from rmldnn.steps import EvalEnd, TrainEnd
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ _COLUMNS = {
 
 _NARROWEST = 9
 _VANISHES = 1e-3
-_LESS_IS_BETTER = ("MAE", "HD95")
 
 
 def _column(name: str) -> _Column:
@@ -61,8 +60,7 @@ def _column(name: str) -> _Column:
     if name in _COLUMNS:
         return _COLUMNS[name]
     width = max(_NARROWEST, len(name) + 3)
-    less = name.partition("/")[0] in _LESS_IS_BETTER
-    return _Column((name, name), (width, 0), _metric, best=min if less else max)
+    return _Column((name, name), (width, 0), _metric, best=min if less_is_better(name) else max)
 
 
 class EpochTable:

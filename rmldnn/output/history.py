@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from rmldnn.output.log_file import LogFile
 from rmldnn.output.step_log import StepLog
 from rmldnn.output.updates import Update
 from rmldnn.steps import EvalEnd, TrainEnd
+
+log = logging.getLogger("rmldnn")
 
 _COLUMNS = ["epoch", "train_loss", "learning_rate", "train_seconds", "test_loss", "accuracy", "test_seconds"]
 _LINE = 110
@@ -25,9 +28,10 @@ class History(StepLog):
 
     `history.csv` has the columns `epoch, train_loss, learning_rate, train_seconds, test_loss, accuracy, test_seconds`
     and one for each metric that is a number, as the first epoch has them; a cell is empty where a run has no such
-    number. Lines of `history.jsonl` are `{"event": "step", "epoch": 1, "batch": 1, "seconds": 0.35, "loss": 0.7,
-    "grad_norm": 0.5}` for each update, `seconds` counted from the begin of the training, and `{"event": "epoch", ...}`
-    with what the row of the epoch has, less empty cells, and with metrics that are arrays.
+    number, and metrics that come later, with a training that goes on, are only in `history.jsonl`. Lines of
+    `history.jsonl` are `{"event": "step", "epoch": 1, "batch": 1, "seconds": 0.35, "loss": 0.7, "grad_norm": 0.5}` for
+    each update, `seconds` counted from the begin of the training, and `{"event": "epoch", ...}` with what the row of
+    the epoch has, less empty cells, and with metrics that are arrays.
 
     Since JSON knows finite numbers only, others are the texts `"nan"`, `"inf"` and `"-inf"` there.
 
@@ -48,6 +52,7 @@ class History(StepLog):
         self._last = EvalEnd if test else TrainEnd if train else None
         self._epoch: dict[str, Any] = {}
         self._columns: list[str] = []
+        self._told: set[str] = set()
 
     def close(self) -> None:
         """Writes what was held back, also of an evaluation in which the run broke off, and closes the files.
@@ -81,13 +86,21 @@ class History(StepLog):
         if type(step) is self._last:
             self._write_epoch()
 
+    def _tell_of(self, names: Iterable[str]) -> None:
+        """Says once of metrics that they have no column: a file with more would not be that of earlier states."""
+        if new := [name for name in names if name not in self._told]:
+            self._told.update(new)
+            known = ", ".join(f"`{name}`" for name in new)
+            log.warning(f"`{self._rows.path}` was begun without {known}: find them in `{self._lines.path}`")
+
     def _write_epoch(self) -> None:
         epoch, self._epoch = self._epoch, {}
         rows = []
+        metrics = [name for name, value in epoch.items() if not isinstance(value, list) and name not in _COLUMNS]
         if self._rows.empty:
-            metrics = [name for name, value in epoch.items() if not isinstance(value, list) and name not in _COLUMNS]
             self._columns = [*_COLUMNS, *metrics]
             rows.append(self._columns)
+        self._tell_of(name for name in metrics if name not in self._columns)
         rows.append([epoch.get(name, "") for name in self._columns])
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(rows)

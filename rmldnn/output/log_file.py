@@ -59,7 +59,7 @@ class LogFile:
             position: What `position` gave then.
 
         Raises:
-            ConfigError: The file is shorter, or is not there at all.
+            ConfigError: The file is shorter, is not there at all, or is another one, with no row that ends there.
             RmldnnError: The file cannot be written.
         """
         with saving(self.path):
@@ -72,6 +72,12 @@ class LogFile:
                 )
                 message = f"cannot go on in `{self.path}`: it {found} that it had; put the file back, or start anew"
                 raise ConfigError(Problem(self._key, message))
+            if position:
+                self._file.seek(position - 1)
+                if self._file.read(1) != b"\n":
+                    message = f"cannot go on in `{self.path}`: it is another file than it was, with no row that ends at"
+                    message += f" byte {position}; put the file back, or start anew"
+                    raise ConfigError(Problem(self._key, message))
             self._file.truncate(self._file.seek(position))
 
     def position(self) -> int:

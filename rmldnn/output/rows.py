@@ -12,6 +12,7 @@ Rows: TypeAlias = Sequence[Row]
 _LABELS = {"amsgrad": "AMSGrad", "lr_decay": "LR decay"}
 _VANISHES = 1e-3
 """Of less than this, four decimals show one digit at most."""
+_LESS_IS_BETTER = ("loss", "mae", "hd95")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def label(key: str) -> str:
 def number(value: float) -> str:
     """A loss or a metric: four decimals, or the leading digits of what would vanish in them."""
     return f"{value:.2e}" if 0 < abs(value) < _VANISHES else f"{value:.4f}"
+
+
+def less_is_better(name: str) -> bool:
+    """Whether the less of two losses or metrics is the better one: of `test_loss`, `MAE`, `test_HD95/left_lung`."""
+    return name.partition("/")[0].rpartition("_")[2].lower() in _LESS_IS_BETTER
 
 
 def show(value: object) -> str:

@@ -86,7 +86,7 @@ def newest_with_state(name: str) -> Path | None:
     for _, folder in sorted(_numbered(name).items(), reverse=True):
         record = _read(folder)
         ours = record is None or record["name"] == name  # `unet-2` may be the first run of unet-2.json
-        if ours and any((folder / STATES).glob("[!.]*")):
+        if ours and any(path.suffix != ".part" for path in (folder / STATES).glob("*")):
             return folder
     return None
 

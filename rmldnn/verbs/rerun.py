@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def _loaded(record: Record, changes: Sequence[str], *, lenient: bool) -> Spec:
     loaded = spec.load(record.folder / CONFIG, lenient=lenient)
     loaded.values.pop("run_folder", None)
     (loaded.values.get("checkpoints") or {}).pop("resume", None)
-    loaded.values.update(moved(loaded.values, lambda _, place: f"{HERE}/{OUTPUTS}/{Path(place).absolute().name}"))
+    names: dict[Path, str] = {}
+    loaded.values.update(moved(loaded.values, lambda _, place: f"{HERE}/{OUTPUTS}/{_name(Path(place), names)}"))
     session = record.sessions[-1]
     loaded.warnings += [Problem("", message) for message in _differences(session)]
     layers = session["layers"]
@@ -84,6 +86,15 @@ def _loaded(record: Record, changes: Sequence[str], *, lenient: bool) -> Spec:
                 message += f"; `{loaded.values['layers']}` is taken, a copy of that time"
             loaded.warnings.append(Problem("layers", message))
     return loaded
+
+
+def _name(place: Path, names: dict[Path, str]) -> str:
+    """What an output is called in the new run: as it was, with a number if another place has that name already."""
+    place = place.absolute()
+    if place not in names:
+        counted = (f"{place.stem}-{number}{place.suffix}" for number in count(2))
+        names[place] = next(name for name in chain([place.name], counted) if name not in names.values())
+    return names[place]
 
 
 def _differences(session: Mapping[str, Any]) -> Iterator[str]:

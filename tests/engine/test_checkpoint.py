@@ -10,7 +10,7 @@ from rmldnn import load_network
 from rmldnn.engine.checkpoint import checkpoints
 from rmldnn.errors import CheckpointError, ConfigError
 from rmldnn.networks import weights
-from rmldnn.steps import EpochEnd, TrainEnd
+from rmldnn.steps import EpochEnd, EvalEnd, TrainEnd
 
 
 def network(hidden=3, outputs=2, seed=0):
@@ -273,3 +273,41 @@ def test_damage_anywhere_is_reported_as_such(tmp_path, block):
         path.write_bytes(spoilt)
         with contextlib.suppress(CheckpointError):  # nothing else, and not every byte matters
             load(path, network())
+
+
+def bests(saver, losses, first=1):
+    """The epochs whose weights were kept as the best ones."""
+    kept = []
+    for epoch, loss in enumerate(losses, first):
+        before = len(saver.outputs) > 1 and torch.load(saver.outputs[1][1], weights_only=True)["epoch"]
+        saver.consume(TrainEnd(epoch, 9, torch.tensor(loss), 0.0, 0.1))
+        saver.consume(EvalEnd(epoch, 9, 0.0, torch.tensor(loss), torch.tensor(1 - loss)))
+        saver.consume(EpochEnd(epoch, 9, False))
+        now = len(saver.outputs) > 1 and torch.load(saver.outputs[1][1], weights_only=True)["epoch"]
+        kept += [now] if now != before else []
+    return kept
+
+
+def test_what_is_no_number_is_never_best(tmp_path):
+    saver = checkpoints(save=str(tmp_path), keep={"best": "train_loss"}).saver(network())
+    assert bests(saver, [float("nan"), 0.5, float("nan"), 0.6, 0.4]) == [2, 5]
+
+
+def go_on(folder, was, now, drop=()):
+    first = checkpoints(save=str(folder), keep={"best": was}).saver(network())
+    bests(first, [0.3])
+    second = checkpoints(save=str(folder), keep={"best": now}).saver(network())
+    second.load_state_dict({key: value for key, value in first.state_dict().items() if key not in drop})
+    return bests(second, [0.8, 0.9, 0.2], first=2)
+
+
+def test_the_best_goes_on_with_the_training(tmp_path):
+    assert go_on(tmp_path, "test_loss", "Test_Loss") == [4]
+
+
+def test_the_best_of_another_number_is_forgotten(tmp_path):
+    assert go_on(tmp_path, "test_accuracy", "test_loss") == [2, 4]
+
+
+def test_so_is_one_of_which_nobody_knows_what_it_is(tmp_path):
+    assert go_on(tmp_path, "test_loss", "test_loss", drop=("monitor",)) == [2, 4]

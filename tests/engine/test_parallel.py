@@ -52,7 +52,7 @@ def srun(folder, processes, *arguments):
             SLURM_STEP_NUM_TASKS=str(processes),
             SLURM_LOCALID=str(rank),
             SLURM_STEP_NUM_NODES="1",
-            SLURM_JOB_ID=folder.name,
+            SLURM_JOB_ID=str(folder),  # the name alone is that of a test beside, too
             SLURM_STEP_ID="0",
             OMP_NUM_THREADS="1",
         )

@@ -45,7 +45,7 @@ def run(folder, world, cases):
             SLURM_STEP_NUM_TASKS=str(world),
             SLURM_LOCALID=str(rank),
             SLURM_STEP_NUM_NODES="1",
-            SLURM_JOB_ID=f"{folder.name}-{world}",
+            SLURM_JOB_ID=f"{folder}-{world}",
             OMP_NUM_THREADS="1",
         )
         for rank in range(world)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -80,6 +81,31 @@ def test_a_state_takes_the_place_of_one_of_the_same_moment(tmp_path):
     saved(tmp_path)
     states.save(tmp_path, 3, 40, {"run": {"epoch": 4}}, {})
     assert states.newest(tmp_path).load("run") == {"epoch": 4}
+
+
+class KilledError(BaseException):
+    """Ends a process at once."""
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_kill_while_a_state_takes_the_place_of_another_loses_neither(tmp_path, monkeypatch, last):
+    saved(tmp_path)
+    renames = []
+
+    def rename(path, target):
+        renames.append(path)
+        if len(renames) == last:
+            raise KilledError
+        path.replace(target)
+
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(Path, "rename", rename)
+        states.save(tmp_path, 3, 40, {"run": {"epoch": 4}}, {})
+    assert states.newest(tmp_path).load("run") == PARTS["run"]
+    place = states.save(tmp_path, 3, 40, {"run": {"epoch": 5}}, {})
+    assert states.newest(tmp_path).load("run") == {"epoch": 5}
+    states.clean(tmp_path, place, 1)
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):

@@ -57,7 +57,7 @@ def test_goes_on_with_the_training():
 
 @pytest.mark.parametrize(
     ("name", "less"),
-    [("test_loss", True), ("train_loss", True), ("test_MAE", True), ("test_HD95", True), ("test_HD95/liver", True)]
+    [(name, True) for name in ("test_loss", "train_loss", "test_MAE", "test_HD95", "test_HD95/liver", "test_HD95/a_b")]
     + [(name, False) for name in ("test_accuracy", "test_IoU", "test_IoU/loss of water", "test_PSNR")],
 )
 def test_which_of_two_is_better(name, less):
@@ -98,3 +98,15 @@ def test_names_that_a_run_does_not_have_are_told_together():
 def test_a_run_without_a_test_set_says_so():
     with pytest.raises(ConfigError, match="it has `train_loss`, as there is no test set with targets"):
         require_scores({"early_stopping.monitor": "test_IoU"}, ["train_loss"])
+
+
+@pytest.mark.parametrize("name", ["test_loss", "test_IoU"])
+def test_what_is_no_number_is_never_best(name):
+    nothing = float("nan")
+    assert better(name, 5.0, nothing)
+    assert not better(name, nothing, 5.0)
+    assert not better(name, nothing, nothing)
+
+
+def test_a_number_is_better_than_a_first_one_that_is_none():
+    assert ends(early_stopping(patience=2), [float("nan"), 5, 4, 3, 2]) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import torch
 from torch import nn
 
 from rmldnn.engine.states import State
-from rmldnn.engine.terms import Terms
+from rmldnn.engine.terms import Terms, digests
 from rmldnn.errors import CheckpointError
+from rmldnn.networks.graph import Graph, Node, Ref
+from rmldnn.optimizers.hessian import hessian
 
 VALUES = {
     "optimizer.type": "SGD",
@@ -112,6 +115,52 @@ def test_all_that_is_in_the_way_is_told_at_once():
 )
 def test_the_first_layer_of_another_network_is_named(model, fault):
     assert fault in refused(terms(model))["layers"]
+
+
+def graph(*, activation="relu", source="a", inner="relu", **keys):
+    model = Graph("m", (Node("e", "Dense", {"activation": inner}, ((),)),), (), (Ref("e"),))
+    nodes = [Node("a", "InputLayer", {}, ((),)), Node("b", "ReLU", {}, ((Ref("a"),),))]
+    nodes.append(Node("c", "Dense", {"activation": activation, **keys}, ((Ref(source),),)))
+    nodes.append(Node("d", "Functional", {}, ((Ref("c"),),), model=model))
+    return Graph("net", tuple(nodes), (Ref("a"),), (Ref("d"),))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"activation": "tanh"}, "the layer `c` has other keys or inputs"),
+        ({"source": "b"}, "the layer `c` has other keys or inputs"),
+        ({"inner": "tanh"}, "the layer `d.e` has other keys or inputs"),
+    ],
+)
+def test_another_network_of_equal_shapes_is_refused(change, fault):
+    now = replace(terms(), layers=digests(graph(**change)))
+    with pytest.raises(CheckpointError) as error:
+        now.require(state(layers=digests(graph())), network().state_dict())
+    assert [problem.path for problem in error.value.problems] == ["layers"]
+    assert fault in error.value.problems[0].message
+
+
+def test_how_weights_began_does_not_matter_any_more(caplog):
+    now = replace(terms(), layers=digests(graph(kernel_initializer="zeros")))
+    now.require(state(layers=digests(graph())), network().state_dict())
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("make", "ema", "count"),
+    [
+        (torch.optim.Adam, None, 3),
+        (torch.optim.Adam, 0.9, 4),
+        (partial(torch.optim.Adam, amsgrad=True), 0.9, 5),
+        (partial(torch.optim.RMSprop, centered=True), None, 4),
+        (partial(hessian, history=5), None, 11),
+        (partial(hessian, method="newton-cg"), None, 1),
+    ],
+)
+def test_room_is_wanted_for_all_numbers_of_a_weight(make, ema, count):
+    model = network()
+    assert replace(Terms.of(model, make(list(model.parameters()))), values={"ema": ema}).numbers == count
 
 
 def test_a_layer_that_learns_no_more_is_named():

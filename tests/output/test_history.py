@@ -250,3 +250,19 @@ def test_a_file_that_the_earlier_run_did_not_have_begins_anew(tmp_path, run):
     second.close()
     assert (tmp_path / "out_test.txt").read_text() == ""
     assert len((tmp_path / "out_train.txt").read_text().splitlines()) == 4
+
+
+def test_metrics_that_come_later_are_told_once(tmp_path, caplog):
+    ends = [EvalEnd(n, 3, 0.5, torch.tensor(0.5), None, {name: torch.tensor(1.0)}) for n, name in ((1, "a"), (2, "b"))]
+    first = History(tmp_path, False, True)
+    feed(first, ends[:1])
+    state = first.state_dict()
+    first.close()
+    assert not caplog.messages
+    second = History(tmp_path, False, True)
+    second.load_state_dict(state)
+    feed(second, [ends[1], ends[1]])
+    second.close()
+    (message,) = caplog.messages
+    assert message == f"`{tmp_path}/history.csv` was begun without `b`: find them in `{tmp_path}/history.jsonl`"
+    assert lines(tmp_path)[1]["b"] == 1.0

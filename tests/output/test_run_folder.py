@@ -84,6 +84,12 @@ def test_a_run_goes_on_in_the_newest_folder_with_a_state(write):
     assert open_folder(None, "unet", resume=True) == Path("runs/unet-10")
 
 
+def test_a_state_that_was_about_to_be_replaced_is_one_to_go_on_from(write):
+    write("runs/unet")
+    Path("runs/unet/state/.epoch_1_sample_0.former").mkdir(parents=True)
+    assert open_folder(None, "unet", resume=True) == Path("runs/unet")
+
+
 def test_a_run_goes_on_in_no_folder_of_another_name(write):
     write("runs/unet-2", name="unet-2")
     Path("runs/unet-2/state/epoch_1_sample_0").mkdir(parents=True)

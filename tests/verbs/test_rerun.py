@@ -112,6 +112,16 @@ def test_what_the_first_run_wrote_stays(made, rmldnn):
         assert (outputs / now).stat().st_size > 100
 
 
+def test_places_of_one_name_stay_apart(made, config, rmldnn):
+    config["data"]["test_output_path"] = "./c/out"
+    made(checkpoints={"save": "./b/out"}, num_epochs=1)
+    result = rmldnn("rerun", "runs/small")
+    assert result.code == 0, result.err
+    outputs = Path("runs/small-2/outputs")
+    assert [file.name for file in (outputs / "out").iterdir()] == ["model_checkpoint_1.pt"]
+    assert [file.name for file in (outputs / "out-2").iterdir()] == ["output_1.h5"]
+
+
 def test_a_run_that_is_made_again_twice_stays_in_its_own_folder(made, rmldnn):
     made(num_epochs=1)
     assert rmldnn("rerun", "runs/small").code == 0
