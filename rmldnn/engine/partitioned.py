@@ -28,12 +28,12 @@ def require_parts(optimizer: torch.optim.Optimizer, stage: int) -> None:
     Raises:
         ConfigError: It does.
     """
-    if getattr(optimizer, "needs_whole", False):
+    if getattr(optimizer, "needs_whole", False) or (stage == 3 and getattr(optimizer, "by_tensor", False)):
         name = type(optimizer).__name__
         raise ConfigError(
             Problem(
                 "engine.zero",
-                f"must be 0 with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps flat "
+                f"must be {2 if getattr(optimizer, 'by_tensor', False) else 0} with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps flat "
                 "pieces; or take another optimizer, such as AdamW",
             )
         )

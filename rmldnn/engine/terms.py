@@ -27,6 +27,8 @@ _ORDER = ("accumulate", "data.batch_size", "data.input_path", "data.shuffle", "s
 """Terms that say which samples an update is made of."""
 _KEPT = ("amsgrad", "centered", "method", "momentum", "orthogonal")
 """Keys that say which numbers an optimizer keeps."""
+_MIXING = ("schedulefreeadamw",)
+"""Optimizers whose weights in a state are a mixture by `beta1`."""
 _SCHEDULED = ("initial_lr", "initial_momentum")
 """What schedules keep in an optimizer's groups."""
 _ANEW = "or start anew, with its weights by `checkpoints.load`"
@@ -199,6 +201,7 @@ def _refused(key: str, now: Any, then: Any, state: State) -> Problem | None:
         return Problem(key, f"{said}, in the middle of epoch {epoch}; it may change when that epoch is complete")
     section, _, name = key.rpartition(".")
     kept = name in _KEPT and _keeps(name, now) != _keeps(name, then)
+    kept = kept or (name == "beta1" and str(state.facts["terms"].get("optimizer.type")).lower() in _MIXING)
     entries = name == "parameters" and _kept(now) != _kept(then)
     if section == "optimizer" and (name == "type" or kept or entries):
         return Problem(key, f"{said}, whose optimizer kept other numbers; set it back, {_ANEW}")

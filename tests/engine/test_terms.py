@@ -100,6 +100,14 @@ def test_an_optimizer_that_keeps_other_numbers_is_refused(change):
     assert "whose optimizer kept other numbers; set it back, or start anew" in faults[key]
 
 
+def test_a_mixture_of_weights_is_not_undone_by_another_beta1():
+    before = {"optimizer.type": "ScheduleFreeAdamW", "optimizer.beta1": 0.9}
+    kept = State(Path("s"), {"epoch": 3, "sample": 0, "terms": before})
+    now = terms(optimizer__type="ScheduleFreeAdamW", optimizer__beta1=0.5)
+    with pytest.raises(CheckpointError, match=r"optimizer\.beta1: is 0\.5, but was 0\.9"):
+        now.require(kept, network().state_dict())
+
+
 def test_all_that_is_in_the_way_is_told_at_once():
     faults = refused(terms(optimizer__type="Adam", seed=1, ema=0.9), 16, nn.Linear(3, 5).state_dict())
     assert list(faults) == ["layers", "optimizer.type", "seed"]
