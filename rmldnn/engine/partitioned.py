@@ -29,11 +29,11 @@ def require_parts(optimizer: torch.optim.Optimizer, stage: int) -> None:
         ConfigError: It does.
     """
     if getattr(optimizer, "needs_whole", False) or (stage == 3 and getattr(optimizer, "by_tensor", False)):
-        name = type(optimizer).__name__
+        name, most = type(optimizer).__name__, 2 if getattr(optimizer, "by_tensor", False) else 0
         raise ConfigError(
             Problem(
                 "engine.zero",
-                f"must be {2 if getattr(optimizer, 'by_tensor', False) else 0} with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps flat "
+                f"must be {most} with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps flat "
                 "pieces; or take another optimizer, such as AdamW",
             )
         )
