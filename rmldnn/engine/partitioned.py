@@ -33,8 +33,8 @@ def require_parts(optimizer: torch.optim.Optimizer, stage: int) -> None:
         raise ConfigError(
             Problem(
                 "engine.zero",
-                f"must be {most} with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps flat "
-                "pieces; or take another optimizer, such as AdamW",
+                f"must be {most} with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps "
+                "flat pieces; or take another optimizer, such as AdamW",
             )
         )
 
