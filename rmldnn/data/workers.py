@@ -74,7 +74,9 @@ class Workers:
     def __del__(self) -> None:
         """Waits until the pool is gone: Python writes to its pipes when it ends, be they half closed."""
         if hasattr(self, "_pool"):
-            with contextlib.suppress(RuntimeError):  # this is the thread of the pool itself
+            with contextlib.suppress(
+                RuntimeError, OSError
+            ):  # this is the thread of the pool itself, or its pipes are gone
                 self._pool.shutdown(cancel_futures=True)
 
     def gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
