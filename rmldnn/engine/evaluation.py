@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -63,14 +63,111 @@ def evaluate(
         The evaluation steps and their end.
     """
     engine.evaluating(True)
-    results = (in_turns if engine.world > 1 else in_shares)(
-        engine, task, network, test, want_predictions, metrics, 1, seen
-    )
-    yield from evaluation(engine, task, test, 1, 1, results, metrics, seen)
+    evaluation = Evaluation(engine, task, network, test, want_predictions, metrics)
+    yield from evaluation.steps(1, 1, seen=seen, turns=engine.world > 1)
 
 
 @dataclass(frozen=True)
-class Result:
+class Evaluation:
+    """How a network is evaluated; see `evaluate` for the meaning of the values."""
+
+    engine: Engine
+    task: Task
+    network: nn.Module
+    test: Loader
+    want_predictions: bool = False
+    metrics: Metrics | None = None
+
+    def steps(
+        self, epoch: int, num_epochs: int, *, seen: int = 0, turns: bool = False
+    ) -> Generator[Step, None, Tensor | None]:
+        """The steps of an evaluation, and their end.
+
+        Args:
+            epoch: The epoch that it belongs to.
+            num_epochs: The last one.
+            seen: Samples that an earlier run has done.
+            turns: Whether processes take turns at whole batches, instead of sharing each.
+
+        Returns:
+            The loss of the whole set; None without targets.
+        """
+        start = perf_counter()
+        mean = Mean()
+        sums: Tensor | None = None
+        loss: Tensor | None = None
+        accuracy: Tensor | None = None
+        measured: Mapping[str, Tensor] = {}
+        num_batches, metric, metrics = len(self.test), self.task.metric, self.metrics
+        done = num_batches - self.test.remaining(seen) if seen else 0
+        results = self._in_turns(epoch, seen) if turns else self._in_shares(epoch, seen)
+        for number, result in enumerate(results, start=done + 1):
+            loss = result.loss
+            if loss is not None:
+                mean.add(loss, result.size)
+            if metric is not None and result.sums is not None:
+                sums = result.sums if sums is None else sums + result.sums
+                accuracy = metric.value(sums)
+            yield EvalStep(
+                epoch, num_epochs, number, num_batches, result.size, loss, accuracy, result.names, result.predictions
+            )
+        if loss is not None:
+            loss = mean.value()
+            measured = metrics.compute(self.engine.total) if metrics is not None else {}
+        classes = metrics.classes if metrics is not None else ()
+        yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured, classes)
+        return loss
+
+    def _in_shares(self, epoch: int, seen: int) -> Iterator[_Result]:
+        """Every process computes its share of each batch."""
+        for batch in self.test.epoch(epoch, seen):
+            batch = placed(batch, self.engine.device)
+            output, loss, sums = self._computed(batch, self.engine.total)
+            names, predictions = self.engine.gather(batch, output) if self.want_predictions else ((), None)
+            yield _Result(batch.size, loss, sums, names, predictions)
+
+    def _in_turns(self, epoch: int, seen: int) -> Iterator[_Result]:
+        """Process r computes the batches r, r + P, ... as a whole, and all learn what they gave."""
+        engine = self.engine
+        batches = self.test.turns().epoch(epoch, seen)
+        for _ in range(-(-self.test.remaining(seen) // engine.world)):
+            batch = next(batches, None)
+            output = loss = sums = None
+            facts = torch.zeros(engine.world, 3, dtype=torch.int64)  # on the CPU: no wait for the device
+            if batch is not None:
+                batch = placed(batch, engine.device)
+                output, loss, sums = self._computed(batch, alone)
+                width = sums.numel() if sums is not None else 0
+                facts[engine.rank] = torch.tensor([batch.size, loss is not None, width])
+            facts = engine.total(facts)
+            numbers = torch.zeros(engine.world, 1 + int(facts[:, 2].max()), dtype=torch.float64, device=engine.device)
+            if loss is not None:
+                numbers[engine.rank, 0] = loss
+            if sums is not None:
+                numbers[engine.rank, 1:] = sums.flatten()
+            numbers = engine.total(numbers)
+            parts = engine.parts(batch, output) if self.want_predictions else ()
+            for rank, (size, has_loss, width) in enumerate(facts.tolist()):
+                if size:
+                    names, predictions = parts[rank] if parts else ((), None)
+                    loss = numbers[rank, 0].float() if has_loss else None
+                    yield _Result(size, loss, numbers[rank, 1:] if width else None, names, predictions)
+
+    @torch.inference_mode()
+    def _computed(self, batch: Batch, total: Total) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Output, loss and sums of the metric."""
+        loss, output = self.task.forward(self.network, batch, total)
+        sums = None
+        if batch.targets is not None and loss is not None:
+            targets = moved(batch.targets, output.device)  # once for all; the loss has judged them where they were
+            if self.task.metric is not None:
+                sums = total(self.task.metric.sums(output, targets))
+            if self.metrics is not None:
+                self.metrics.update(output, targets)
+        return output, loss, sums
+
+
+class _Result(NamedTuple):
     """What one batch of an evaluation gave: its samples, loss and sums of the metric, and on rank 0 outputs by name."""
 
     size: int
@@ -78,130 +175,3 @@ class Result:
     sums: Tensor | None
     names: Sequence[str]
     predictions: Tensor | None
-
-
-def evaluation(
-    engine: Engine,
-    task: Task,
-    loader: Loader,
-    epoch: int,
-    num_epochs: int,
-    results: Iterator[Result],
-    metrics: Metrics | None,
-    seen: int = 0,
-) -> Generator[Step, None, Tensor | None]:
-    """The steps of an evaluation, and their end.
-
-    Args:
-        engine: Where and with whom to compute.
-        task: What to compare outputs with targets by.
-        loader: What is evaluated.
-        epoch: The epoch that it belongs to.
-        num_epochs: The last one.
-        results: What the batches give, in order: `in_shares` or `in_turns`.
-        metrics: Further numbers.
-        seen: Samples that an earlier run has done.
-
-    Returns:
-        The loss of the whole set; None without targets.
-    """
-    start = perf_counter()
-    mean = Mean()
-    sums: Tensor | None = None
-    loss: Tensor | None = None
-    accuracy: Tensor | None = None
-    measured: Mapping[str, Tensor] = {}
-    num_batches = len(loader)
-    done = num_batches - loader.remaining(seen) if seen else 0
-    for number, result in enumerate(results, start=done + 1):
-        loss = result.loss
-        if loss is not None:
-            mean.add(loss, result.size)
-        if task.metric is not None and result.sums is not None:
-            sums = result.sums if sums is None else sums + result.sums
-            accuracy = task.metric.value(sums)
-        yield EvalStep(
-            epoch, num_epochs, number, num_batches, result.size, loss, accuracy, result.names, result.predictions
-        )
-    if loss is not None:
-        loss = mean.value()
-        measured = metrics.compute(engine.total) if metrics is not None else {}
-    classes = metrics.classes if metrics is not None else ()
-    yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured, classes)
-    return loss
-
-
-@torch.inference_mode()
-def _result(
-    task: Task, network: nn.Module, batch: Batch, metrics: Metrics | None, total: Total
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Output, loss and sums of the metric."""
-    loss, output = task.forward(network, batch, total)
-    sums = None
-    if batch.targets is not None and loss is not None:
-        targets = moved(batch.targets, output.device)  # once for all; the loss has judged them where they were
-        if task.metric is not None:
-            sums = total(task.metric.sums(output, targets))
-        if metrics is not None:
-            metrics.update(output, targets)
-    return output, loss, sums
-
-
-def in_shares(
-    engine: Engine,
-    task: Task,
-    network: nn.Module,
-    loader: Loader,
-    want_predictions: bool,
-    metrics: Metrics | None,
-    epoch: int,
-    seen: int = 0,
-) -> Iterator[Result]:
-    """Every process computes its share of each batch."""
-    for batch in loader.epoch(epoch, seen):
-        batch = placed(batch, engine.device)
-        output, loss, sums = _result(task, network, batch, metrics, engine.total)
-        names, predictions = engine.gather(batch, output) if want_predictions else ((), None)
-        yield Result(batch.size, loss, sums, names, predictions)
-
-
-def in_turns(
-    engine: Engine,
-    task: Task,
-    network: nn.Module,
-    loader: Loader,
-    want_predictions: bool,
-    metrics: Metrics | None,
-    epoch: int,
-    seen: int = 0,
-) -> Iterator[Result]:
-    """Process r computes the batches r, r + P, ... as a whole, and all learn what they gave."""
-    batches = loader.turns().epoch(epoch, seen)
-    for _ in range(-(-loader.remaining(seen) // engine.world)):
-        batch = next(batches, None)
-        output = loss = sums = None
-        if batch is not None:
-            batch = placed(batch, engine.device)
-            output, loss, sums = _result(task, network, batch, metrics, alone)
-        facts = torch.zeros(engine.world, 3, dtype=torch.int64)  # on the CPU: no wait for the device
-        if batch is not None:
-            width = sums.numel() if sums is not None else 0
-            facts[engine.rank] = torch.tensor([batch.size, loss is not None, width])
-        facts = engine.total(facts)
-        numbers = torch.zeros(engine.world, 1 + int(facts[:, 2].max()), dtype=torch.float64, device=engine.device)
-        if loss is not None:
-            numbers[engine.rank, 0] = loss
-        if sums is not None:
-            numbers[engine.rank, 1:] = sums.flatten()
-        numbers = engine.total(numbers)
-        parts = engine.parts(batch, output) if want_predictions else [((), None)] * engine.world
-        for rank, (size, has_loss, width) in enumerate(facts.tolist()):
-            if size:
-                names, predictions = parts[rank] if engine.rank == 0 else ((), None)
-                yield Result(
-                    size,
-                    numbers[rank, 0].float() if has_loss else None,
-                    numbers[rank, 1:] if width else None,
-                    names,
-                    predictions,
-                )

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from rmldnn.engine.evaluation import Metrics, evaluation, in_shares
+from rmldnn.engine.evaluation import Evaluation, Metrics
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.loading import Loader, Taken
 from rmldnn.engine.progress import Progress
@@ -95,8 +95,8 @@ def fit(
         loss = yield from _followed(scores, _train(engine, task, learner, train, num_epochs, progress))
         engine.evaluating(True)
         if test is not None:
-            results = in_shares(engine, task, learner.network, test, want_predictions, metrics, epoch)
-            steps = evaluation(engine, task, test, epoch, num_epochs, results, metrics)
+            evaluation = Evaluation(engine, task, learner.network, test, want_predictions, metrics)
+            steps = evaluation.steps(epoch, num_epochs)
             tested = yield from _followed(scores, steps)
             loss = loss if tested is None else tested
         if learner.scheduler is not None:

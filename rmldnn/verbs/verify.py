@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,15 +70,26 @@ def main(arguments: Sequence[str]) -> int:
     given = options.parse_intermixed_args(list(arguments))
     if not 0 <= given.tolerance < float("inf"):
         raise ConfigError(f"--tolerance must be a number at least 0, got {show(given.tolerance)}")
-    # What a file does not have shows in the results, and what concerns only training does not matter here
-    logging.getLogger("rmldnn").setLevel(logging.ERROR)
     dtype = getattr(torch, given.dtype)
-    rows = [row for name in given.folders for row in _folder(name, given.tolerance, dtype)]
+    with _errors_only():
+        rows = [row for name in given.folders for row in _folder(name, given.tolerance, dtype)]
     if given.format == "json":
         print(json.dumps([{key: value for key, value in asdict(row).items() if value != ""} for row in rows], indent=1))
     else:
         _show(rows)
     return 0 if all(row.verdict == "ok" for row in rows) else 1
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    """What a file does not have shows in the results, and what concerns only training does not matter here."""
+    log = logging.getLogger("rmldnn")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _folder(name: str, tolerance: float, dtype: torch.dtype) -> Iterator[Row]:

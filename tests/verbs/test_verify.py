@@ -1,6 +1,7 @@
 """`rmldnn verify`: what it compares, and what it says when something is wrong."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -53,6 +54,12 @@ def test_results_that_agree(export, verify):
     assert (row["weights"], row["output"], row["shape"]) == ("model.weights.h5", 0, [2, 4, 5, 2])
     assert (row["verdict"], row["folder"]) == ("ok", str(export))
     assert row["relative_error"] < 1e-6
+
+
+def test_warnings_are_heard_again_afterwards(export, verify):
+    before = logging.getLogger("rmldnn").level
+    verify(export)
+    assert logging.getLogger("rmldnn").level == before
 
 
 def test_the_table_says_the_same(export, verify):
