@@ -28,12 +28,12 @@ def require_parts(optimizer: torch.optim.Optimizer, stage: int) -> None:
     Raises:
         ConfigError: It does.
     """
-    if getattr(optimizer, "needs_whole", False) or (stage == 3 and getattr(optimizer, "by_tensor", False)):
-        name, most = type(optimizer).__name__, 2 if getattr(optimizer, "by_tensor", False) else 0
+    if getattr(optimizer, "needs_whole", False):
+        name = type(optimizer).__name__
         raise ConfigError(
             Problem(
                 "engine.zero",
-                f"must be {most} with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps "
+                f"must be 0 with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps "
                 "flat pieces; or take another optimizer, such as AdamW",
             )
         )
@@ -77,6 +77,7 @@ class Partitioned:
         self._deepspeed = deepspeed
         zero = deepspeed.optimizer
         self._pieces = _Pieces3(zero, gathered) if deepspeed.zero_optimization_stage() == 3 else _Pieces(zero)
+        self._pieces.clear(self.parameters)
         self._groups = groups
         self._scale = LossScale() if compute.precision == "fp16" else None
         self.average = _Average(self._pieces, compute.ema) if compute.ema is not None else None
@@ -150,6 +151,7 @@ class Partitioned:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint, whose weights the network has already."""
         self._deepspeed.optimizer.refresh_fp32_params()
+        self._pieces.clear(self.parameters)
         kept = state["optimizer"]
         sizes = [len(group["params"]) for group in self._groups]
         if [len(group["params"]) for group in kept["param_groups"]] != sizes:
@@ -234,6 +236,9 @@ class _Pieces:
             part = value.reshape(-1)[here.start : here.start + here.numel]
             flat.data[there.start : there.start + there.numel].copy_(part)
 
+    def clear(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Makes what belongs to no parameter zero, as norms of flat tensors count it; here it is."""
+
     def publish(self) -> None:
         """Lets the parameters be what the flat tensors are."""
         self._zero.update_lp_params()
@@ -271,6 +276,12 @@ class _Pieces3(_Pieces):
         _, start, count = self._address(parameter)
         part = value.reshape(-1)[dist.get_rank() * count : (dist.get_rank() + 1) * count]  # the last may be short
         flat.data[start : start + part.numel()].copy_(part)
+
+    def clear(self, parameters: Sequence[nn.Parameter]) -> None:
+        for parameter in parameters:
+            place, start, count = self._address(parameter)
+            own = min(max(self.shape(parameter).numel() - dist.get_rank() * count, 0), count)
+            self.all()[place].data[start + own : start + count].zero_()  # nobody has written there
 
     def publish(self) -> None:
         for place in range(len(self.all())):
