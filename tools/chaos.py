@@ -29,7 +29,10 @@ import torch
 RECIPE = Path(__file__).parent.parent / "recipes" / "classification" / "digits"
 POLITE = 5
 """Every so many-th kill is a SIGTERM."""
-STEPS = r"Train Epoch"
+LATE, FAR = 0.8, 0.2
+"""How many of the kills come after a state is saved, and how many seconds after it at most."""
+STARTING = 3.0
+"""Seconds within which the others come."""
 BOUND = 30.0
 """Seconds in which the others end once one has been killed."""
 TIMES: list[float] = []
@@ -114,30 +117,35 @@ def prepared(folder: Path, epochs: int) -> Path:
 
 
 def disturbed(folder: Path, kills: int, ranks: int, dice: random.Random) -> tuple[int, int, int]:
-    """Runs, and kills so often; gives the number of kills, of those after the first step, and of starts."""
+    """Runs, and kills so often; gives the number of kills, of starts that came to save a state, and of starts."""
     done = training = starts = 0
-    usual = 0.0
     while True:
-        before = len(re.findall(STEPS, (folder / "log.txt").read_text())) if starts else 0
-        begin = time.monotonic()
+        before = saved(folder)
         processes = start(folder, ranks, *(["--resume"] if starts else []))
         starts += 1
-        if not usual:  # the time to the first step tells where the instants are to lie
-            while alive(processes) and not re.search(STEPS, (folder / "log.txt").read_text()):
-                time.sleep(0.01)
-            usual = time.monotonic() - begin
         if done < kills:
-            time.sleep(max(0.0, begin + usual * dice.uniform(0.4, 1.25) - time.monotonic()))
+            if starts == 1 or dice.random() < LATE:
+                while alive(processes) and saved(folder) == before:
+                    time.sleep(0.001)
+                time.sleep(dice.uniform(0.0, FAR))
+            else:
+                time.sleep(dice.uniform(0.0, STARTING))
             if alive(processes):
                 done += 1
                 victim = dice.choice(processes)
                 victim.send_signal(signal.SIGTERM if done % POLITE == 0 else signal.SIGKILL)
         codes = ended(processes, BOUND if ranks > 1 else None)
-        training += len(re.findall(STEPS, (folder / "log.txt").read_text())) > before
+        training += saved(folder) != before
         if not any(codes):
             return done, training, starts
         if not {-signal.SIGKILL, 128 + signal.SIGTERM} & set(codes):
             raise SystemExit(f"the run ended with {codes}:\n" + (folder / "log.txt").read_text()[-2000:])
+
+
+def saved(folder: Path) -> tuple[int, ...]:
+    """How far the furthest state is: epoch and samples; empty if there is none."""
+    names = (path.name for path in (folder / "run" / "state").glob("epoch_*"))
+    return max((tuple(map(int, re.findall(r"\d+", name))) for name in names), default=())
 
 
 def alive(processes: Sequence[subprocess.Popen[bytes]]) -> bool:
@@ -184,7 +192,7 @@ def main() -> None:
             torch.equal(one[file][key], other[file][key]) for file in one for key in one[file]
         )
         logs, others = history(calm), history(chaos)
-        print(f"{kills} kills in {starts} starts, of which {training} trained; seed {options.seed}")
+        print(f"{kills} kills in {starts} starts, of which {training} trained on; seed {options.seed}")
         if options.ranks > 1:
             print(f"{options.ranks} processes; the others ended within {max(TIMES[1:]):.1f} s")
         print(f"checkpoints {', '.join(one)}: {'equal to the last bit' if same else 'DIFFERENT'}")
