@@ -23,7 +23,7 @@ from rmldnn.networks.network import Network
 from rmldnn.output.assembly import Assembly, Crew
 from rmldnn.output.predictions import Predictions
 from rmldnn.steps import Step
-from rmldnn.tasks.supervised import Task
+from rmldnn.tasks.task import Task
 
 
 def steps(

@@ -16,20 +16,12 @@ from typing import TYPE_CHECKING
 
 import rmldnn
 from rmldnn.engine.leaving import LeftError
-from rmldnn.errors import ConfigError, Problem, RmldnnError, StoppedError
+from rmldnn.errors import ConfigError, RmldnnError, StoppedError
 from rmldnn.verbs import VERBS, Parser, configuration
 from rmldnn.verbs.starting import add_options, processes, start
 
 if TYPE_CHECKING:
     from rmldnn.config.spec import Spec
-
-APPLICATIONS = {
-    "dnn": "classification, segmentation, regression",
-    "pde": "solvers of differential equations",
-    "gan": "generative adversarial networks",
-    "obj": "object detection",
-}
-"""What the original tool's `--app` names."""
 
 DESCRIPTION = """\
 Trains and runs deep-learning models from one configuration file.
@@ -56,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("words", nargs="*", metavar="CONFIG [KEY=VALUE ...]", help="configuration file, then changes")
     parser.add_argument("--config", metavar="FILE", help="configuration file, as the original tool takes it")
-    parser.add_argument("--app", metavar="NAME", default="dnn", help="application: dnn (the default)")
+    parser.add_argument("--app", metavar="NAME", help="the task, whatever the file says: dnn, pde, gan, obj")
     parser.add_argument("--resume", action="store_true", help="go on with the newest state of the run folder")
     parser.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     parser.add_argument(
@@ -83,16 +75,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.file, options.overrides = configuration(options.words, options.config)
     if options.resume:
         options.overrides = [*options.overrides, "checkpoints.resume=auto"]
-    if options.app not in APPLICATIONS:
-        from rmldnn.component import near_miss  # a run listens to signals sooner without
-
-        message = f"there is no application `{options.app}`{near_miss(options.app, APPLICATIONS)}"
-        raise ConfigError(Problem("--app", message, "command line"))
-    if options.app != "dnn":
-        message = (
-            f"`{options.app}` ({APPLICATIONS[options.app]}) is not part of rmldnn {rmldnn.__version__}, only `dnn` is"
-        )
-        raise ConfigError(Problem("--app", message, "command line"))
     return options
 
 
@@ -135,7 +117,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     def load() -> Spec:
         from rmldnn.config import spec
 
-        return spec.load(options.file, lenient=options.lenient)
+        return spec.load(options.file, task=options.app, lenient=options.lenient)
 
     start(load, options.overrides, lenient=options.lenient, console=options.log, timeout=options.timeout)
     return 0

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from rmldnn import assembling, training
+from rmldnn.applications.application import Application, source
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
 from rmldnn.config.check import trains
@@ -19,15 +20,12 @@ from rmldnn.config.instantiate import instantiate
 from rmldnn.config.spec import Spec
 from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
-from rmldnn.data.sets import Dataset
-from rmldnn.data.transforms.geometric import in_words
 from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.leaving import Leave, Unsaved
 from rmldnn.engine.ranks import Ranks
-from rmldnn.errors import DataError, NetworkError, Problem, RmldnnError
+from rmldnn.errors import RmldnnError
 from rmldnn.metrics.measure import Metrics
-from rmldnn.networks.compile import network
 from rmldnn.networks.drawing import draw
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Console, Consumer, open_console
@@ -35,8 +33,7 @@ from rmldnn.output.outfile import Outfile
 from rmldnn.output.placing import placed
 from rmldnn.sections import chosen_rows, dataset_rows, network_rows, optimizer_rows
 from rmldnn.sessions import open_session
-from rmldnn.steps import Batch, Step
-from rmldnn.tasks.supervised import Supervised
+from rmldnn.steps import Step
 from rmldnn.types import Count, Index, Path
 
 log = logging.getLogger("rmldnn")
@@ -150,7 +147,8 @@ def run(
         console.section("Gradient reducer", [("Type", "DeepSpeed"), *instantiate(nodes["engine"]).rows()])
     console.section("Computation", compute.rows())
     torch.manual_seed(seed)
-    model = made_network(nodes["network"], config, lenient)
+    application: Application = instantiate(nodes["task"])
+    model = application.network(config, nodes, lenient=lenient)
     console.section("Neural Network", network_rows(model))
     if debug and engine.rank == 0:
         _draw(model)
@@ -159,29 +157,29 @@ def run(
     checkpoints.load_into(model, config.get("layers"))
     engine.place(model)
     if trained:
-        learns, terms = training.learner(engine, model, config, nodes, compute, num_epochs)
+        learns, terms = training.learner(engine, application, model, config, nodes, compute, num_epochs)
         console.section("Optimizer", optimizer_rows(config["optimizer"]), footer=False)
         for schedule in translate.listed(config["optimizer"].get("lr_scheduler")):
             console.section("Learning rate scheduler", chosen_rows("scheduler", schedule), footer=False)
-    loss = training.loss(nodes["losses"], model)
+    loss = application.loss(model, nodes)
     for keys in translate.listed(config.get("loss")):
-        console.section("Loss", chosen_rows("loss", keys, training.source(model)))
+        console.section("Loss", chosen_rows("loss", keys, source(model)))
 
-    task = Supervised(loss, penalty=model.penalty)
+    task = application.task(model, loss)
     data = instantiate(nodes["data"])
     if data.batch_size == "auto" and data.train is not None:
         state = session.state if session is not None else None
         data = replace(data, batch_size=training.batch_size(engine, task, model, compute, data, state))
     loaders = _loaders(data, engine, seed)
     for loader in loaders.values():
-        _require_fit(model, loader, "network" if nodes["network"] else "layers")
+        application.require_fit(model, loader, "network" if nodes["network"] else "layers")
     test = loaders.get("test")
     outputs: list[Consumer] = [console]
     predictions = instantiate(nodes["predictions"])
     epochs = num_epochs if trained and not config.get("early_stopping") else 1  # that are certain to come
     updates = epochs * len(loaders["train"]) if trained else 0
     if engine.rank == 0:
-        outputs.append(predictions)
+        outputs += application.writers(predictions, model, test)
         if outfile is not None:
             outputs.append(Outfile(config["outfile"], train=trained, test=test is not None, updates=updates))
         if test is not None:
@@ -243,20 +241,6 @@ def _draw(model: Network) -> None:
         raise RmldnnError(f"cannot draw the network (`debug`): {error}") from error
 
 
-def made_network(node: Mapping[str, Any] | None, config: Mapping[str, Any], lenient: bool) -> Network:
-    """The network: its layers, or a family of the zoo, whose problems are those of the section `network`."""
-    keys = {key: config[key] for key in catalog.only("network").parameters if key in config}
-    family = instantiate(node)
-    if family is None:
-        return network(lenient, **keys)
-    try:
-        return network(lenient, family(), **keys)
-    except NetworkError as error:
-        raise NetworkError(
-            [replace(fault, path=f"network.{fault.path}".rstrip(".")) for fault in error.problems]
-        ) from error
-
-
 def _loaders(data: Data, engine: Engine, seed: int) -> dict[str, Loader]:
     return {
         which: data.loader(
@@ -270,44 +254,3 @@ def _loaders(data: Data, engine: Engine, seed: int) -> dict[str, Loader]:
         for which in ("train", "test")
         if getattr(data, which) is not None
     }
-
-
-def _require_map(model: Network, dataset: Dataset, sample: Batch) -> None:
-    """Refuses a class map of another extent than the output, where that is known."""
-    shape, targets = model.output_shapes[0][1:], dataset.targets
-    known = shape[1:] if model.channels_first else shape[:-1]
-    if targets is None or targets.source.meaning != "classes" or sample.targets is None or None in known:
-        return
-    extent, wanted = tuple(sample.targets.shape[1:]), tuple(size for size in known if size is not None)
-    if extent and len(extent) == len(wanted) and extent != wanted:
-        place = targets.source.locate(dataset.names.index(sample.names[0]))
-        raise DataError(
-            f"{place}: this map of classes is {in_words(extent)}, but the network's output is {in_words(wanted)}; "
-            "bring inputs and targets to one size by a `resize` in `transforms`, or take a network that keeps it"
-        )
-
-
-def _require_fit(model: Network, loader: Loader, section: str) -> None:
-    """Refuses samples that the network cannot take, class maps that do not lie on its output, and further classes."""
-    if len(model.output_shapes) > 1:
-        raise NetworkError(Problem(section, f"the network has {len(model.output_shapes)} outputs; a run takes one"))
-    for sample in loader.samples():
-        arrays = loader.dataset.inputs.source.meaning == "values"
-        model.check_input(sample.inputs.shape, arrays=arrays, path=section)
-        _require_map(model, loader.dataset, sample)
-    classes, outputs = loader.dataset.classes, model.output_shapes[0][1 if model.channels_first else -1]
-    if classes and outputs is not None and 1 < outputs < len(classes):
-        names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
-        message = f"the network has {outputs} outputs for {len(classes)} classes ({names}); give it one for each"
-        raise NetworkError(Problem(section, message))
-    if classes and outputs is not None and outputs > max(2, len(classes)):
-        log.warning(
-            f"the network has {outputs} outputs, but there are {len(classes)} classes, numbered in this order: "
-            + ", ".join(classes)
-        )
-    values = getattr(loader.dataset.targets.source, "num_classes", 0) if loader.dataset.targets else 0
-    if values and outputs is not None and outputs > max(2, values):
-        log.warning(
-            f"the network has {outputs} outputs, but the masks have {values} classes (`values`); a class that occurs "
-            "nowhere counts as right in the accuracy of a segmentation"
-        )

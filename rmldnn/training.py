@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
-from torch import Tensor
-
+from rmldnn.applications.application import Application
 from rmldnn.config.instantiate import instantiate
 from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
@@ -18,7 +17,7 @@ from rmldnn.engine.compute import Compute
 from rmldnn.engine.guard import Guard
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.leaving import Leave
-from rmldnn.engine.loop import Learner, Schedule, fit
+from rmldnn.engine.loop import Learner, fit
 from rmldnn.engine.prepared import prepared
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.resuming import Resumable, Stateful
@@ -27,18 +26,14 @@ from rmldnn.engine.states import State
 from rmldnn.engine.stopping import EarlyStopping
 from rmldnn.engine.terms import Terms, digests
 from rmldnn.errors import ConfigError, NetworkError, Problem
-from rmldnn.losses.combined import Combined
 from rmldnn.metrics.measure import Metrics
 from rmldnn.networks.network import Network
-from rmldnn.optimizers.groups import parameter_groups
 from rmldnn.output.console import Consumer
 from rmldnn.output.history import History
 from rmldnn.output.run_folder import STATES
-from rmldnn.schedulers.chain import Chain
 from rmldnn.sessions import Session
 from rmldnn.steps import Step
-from rmldnn.tasks.supervised import Supervised
-from rmldnn.types import Source
+from rmldnn.tasks.task import Task
 
 log = logging.getLogger("rmldnn")
 
@@ -72,30 +67,14 @@ class Course:
     session: Session
 
 
-def source(network: Network) -> str:
-    """What the network's output went through: its last activation, `linear` if losses do not know that."""
-    last = network.last_activation or "linear"
-    return last if last in get_args(Source) else "linear"
-
-
-def loss(nodes: Sequence[tuple[float, Mapping[str, Any]]], network: Network) -> Callable[..., Tensor] | None:
-    """The loss of a configuration, or the sum of its losses; None if there is none.
-
-    Where the user does not say which activation a loss's input went through, it is the last one of the network.
-    """
-    last = source(network)
-    filled = [
-        (factor, {**node, "source": last} if node.get("source", last) is None else node) for factor, node in nodes
-    ]
-    terms = [(factor, instantiate(node)) for factor, node in filled]
-    if len(terms) == 1 and terms[0][0] == 1.0:
-        only: Callable[..., Tensor] = terms[0][1]
-        return only
-    return Combined(terms) if terms else None
-
-
 def learner(
-    engine: Engine, network: Network, config: Mapping[str, Any], nodes: Mapping[str, Any], compute: Compute, epochs: int
+    engine: Engine,
+    application: Application,
+    network: Network,
+    config: Mapping[str, Any],
+    nodes: Mapping[str, Any],
+    compute: Compute,
+    epochs: int,
 ) -> tuple[Learner, Terms]:
     """The network with its optimizer and its schedule, made ready, and what a state must fit.
 
@@ -105,9 +84,7 @@ def learner(
     """
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise NetworkError(Problem("layers", "nothing can be trained: no layer has parameters with `trainable`: true"))
-    optimizer = instantiate(nodes["optimizer"])(
-        parameter_groups(network, config["optimizer"].get("parameters") or [], config["optimizer"])
-    )
+    optimizer = application.optimizer(network, config, nodes)
     if getattr(optimizer, "needs_closure", False):
         for key, used in (("gradient_clip", compute.gradient_clip), ("precision", compute.precision == "fp16")):
             if used:
@@ -117,18 +94,13 @@ def learner(
     if hasattr(optimizer, "eval") and compute.ema is not None:
         message = "has no meaning for an optimizer that keeps a mean of the weights by itself; remove it"
         raise ConfigError(Problem("ema", message))
-    makers = [instantiate(node) for node in nodes["schedules"]]
-    schedule: Schedule | None = None
-    if makers:
-        schedule = makers[0](optimizer, epochs) if len(makers) == 1 else Chain(optimizer, epochs, makers)
+    schedule = application.schedule(optimizer, nodes, epochs)
     terms = Terms.of(network, optimizer, "network" if nodes["network"] else "layers")
     terms = replace(terms, layers=digests(network.description))
     return Learner(engine.prepare(network, optimizer, compute), optimizer, schedule, compute.accumulate), terms
 
 
-def batch_size(
-    engine: Engine, task: Supervised, network: Network, compute: Compute, data: Data, state: State | None
-) -> int:
+def batch_size(engine: Engine, task: Task, network: Network, compute: Compute, data: Data, state: State | None) -> int:
     """The batch size that `auto` stands for: the one of the state, else the one that suits the machine."""
     known = state.facts.get("terms", {}).get("data.batch_size") if state is not None else None
     if known is not None:
@@ -143,7 +115,7 @@ def batch_size(
 def training(
     engine: Engine,
     network: Network,
-    task: Supervised,
+    task: Task,
     learner: Learner,
     terms: Terms,
     course: Course,
@@ -235,7 +207,7 @@ def _share(loader: Loader, seen: int, accumulate: int) -> float:
     return (updates - left) / updates
 
 
-def _scores(task: Supervised, test: Loader | None, metrics: Metrics | None) -> list[str]:
+def _scores(task: Task, test: Loader | None, metrics: Metrics | None) -> list[str]:
     """Names of the numbers that a training will have."""
     if test is None or test.dataset.targets is None:
         return ["train_loss"]

@@ -45,8 +45,6 @@ def test_changes_follow_the_file():
         (["num_epochs=3"], "name a configuration file"),
         (["a.json", "b.json"], "takes one configuration file, got a.json, b.json"),
         (["--confg=a.json"], "unrecognized arguments: --confg=a.json"),
-        (["--app=gann", "a.json"], "command line: --app: there is no application `gann`; did you mean `gan`?"),
-        (["--app=pde", "--config=", "a.json"], "command line: --app: `pde` (solvers of differential equations) is not"),
         (["a.json", "--log=loud"], "argument --log: invalid choice"),
         (["a.json", "--timeout=0"], "command line: --timeout: must be a number of seconds greater than 0, got `0`"),
         (["a.json", "--timeout", "soon"], "must be a number of seconds greater than 0, got `soon`"),

@@ -19,6 +19,7 @@ from rmldnn.component import Form, Parameter, near_miss
 
 GROUPS = {
     "job": "rmldnn.run",
+    "task": "rmldnn.applications",
     "compute": "rmldnn.engine.compute",
     "engine": "rmldnn.engine.zero",
     "network": "rmldnn.networks.compile",

@@ -20,12 +20,12 @@ from rmldnn.optimizers.groups import check_groups
 Values = dict[str, Any]
 
 SECTIONS = (
-    "network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints", "engine",
+    "task", "network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints", "engine",
     "deepspeed",
 )  # fmt: skip
 TOP = ("job", "network", "compute")
 """Groups whose keys stand at the top level."""
-NAMED = {"network": "type", "loss": "function", "optimizer": "type", "lr_scheduler": "type"}
+NAMED = {"task": "type", "network": "type", "loss": "function", "optimizer": "type", "lr_scheduler": "type"}
 """The key of a section that names its component. A name alone stands for an object of this key alone."""
 PARAMETERS = "parameters"
 """The key of `optimizer` that gives keys to some layers only."""
@@ -85,6 +85,10 @@ def _chosen(values: Values | None, path: str, key: str, group: str, also: tuple[
     yield from problems
     if found is not None and values is not None:
         yield from _keys(found, values, path, (key, *also), called=f"{path} {found.name}")
+
+
+def _task(values: Values | None) -> Iterator[Problem]:
+    yield from _chosen(values, "task", "type", "task")
 
 
 def _network(values: Values | None) -> Iterator[Problem]:
@@ -257,6 +261,7 @@ def _data(values: Values | None) -> Iterator[Problem]:
 
 
 _JUDGES = {
+    "task": _task,
     "network": _network,
     "data": _data,
     "loss": _loss,
@@ -363,6 +368,7 @@ def _home(key: str, path: str) -> str:
         "optimizer": "optimizer",
         "optimizer.lr_scheduler": "scheduler",
         "network": "zoo",
+        "task": "task",
     }
     for section, group in chosen.items():
         owners = [form.name for form in catalog.group(group).values() if key in form.parameters]

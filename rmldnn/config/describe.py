@@ -30,6 +30,8 @@ def _files() -> Iterator[tuple[str, str]]:
         yield f"{group}/{form.name}.yaml", _text(form, {}, package=GLOBAL)
     for form in catalog.group("zoo").values():
         yield f"network/{form.name.lower()}.yaml", _text(form, {"type": form.name})
+    for form in catalog.group("task").values():
+        yield f"task/{form.name}.yaml", _text(form, {"type": form.name})
     for group in ("checkpoints", "predictions", "engine"):
         yield f"{group}/{group}.yaml", _text(catalog.only(group), {})
     yield "loader/data.yaml", _text(catalog.only("data"), {})
@@ -69,6 +71,11 @@ def _page() -> Iterator[str]:
     yield from _table([*map(catalog.only, TOP)])
     *others, last = (f"`{section}`" for section in SECTIONS)
     yield f"The sections {', '.join(others)} and {last} have the keys below.\n"
+    yield (
+        '## `task`\n\nWhat the run is about: `"task": "dnn"`, or an object with a `type` and further keys; `--app` on '
+        "the command line names it as well.\n"
+    )
+    yield from _components("task")
     yield "## `network`\n"
     yield (
         "Chooses a known network in place of `layers`: a configuration has exactly one of the two. `type` names the "

@@ -31,8 +31,9 @@ class Group(NamedTuple):
     words: tuple[str, ...]
 
 
-NETWORK, INPUT, TARGET, SCHEDULER = "network", "data", "target@data", "scheduler@optimizer.lr_scheduler"
+TASK, NETWORK, INPUT, TARGET, SCHEDULER = "task", "network", "data", "target@data", "scheduler@optimizer.lr_scheduler"
 GROUPS: Mapping[str, Group] = {
+    TASK: Group("task", "task", ("task", "task.type")),
     NETWORK: Group("zoo", "network", ("network", "network.type")),
     "loss": Group("loss", "loss", ("loss", "loss.function")),
     "optimizer": Group("optimizer", "optimizer", ("optimizer", "optimizer.type")),

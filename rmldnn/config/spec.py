@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rmldnn.component import near_miss, show
+from rmldnn.config import catalog
 from rmldnn.config.check import NAMED, Values, check
 from rmldnn.config.reader import Document, Location, dotted, read
 from rmldnn.errors import ConfigError, Problem
@@ -44,11 +45,12 @@ class Spec:
         return dataclasses.replace(problem, place=self.document.place(places.get(path, (ROOT,))))
 
 
-def load(path: str | Path, *, lenient: bool = False) -> Spec:
+def load(path: str | Path, *, task: str | None = None, lenient: bool = False) -> Spec:
     """Reads and checks a configuration file.
 
     Args:
         path: JSON or YAML.
+        task: What `--app` says, which takes the place of what the file says; see `task` in the reference of keys.
         lenient: Unknown and repeated keys are warnings; unknown ones are then left out.
 
     Raises:
@@ -58,6 +60,8 @@ def load(path: str | Path, *, lenient: bool = False) -> Spec:
     spec = Spec(_content(document), document)
     _resolve_aliases(spec)
     _spell_out(spec.values)
+    if task is not None:
+        _set_task(spec.values, task)
     found = [spec.located(problem) for problem in check(spec.values)]
     problems = sorted([*map(_inside, document.problems), *found], key=_line)
     fatal = [problem for problem in problems if not (lenient and problem.mild)]
@@ -66,6 +70,19 @@ def load(path: str | Path, *, lenient: bool = False) -> Spec:
     spec.warnings = problems
     _remove(spec.values, {(problem.path[: -len(problem.key)].rstrip("."), problem.key) for problem in found})
     return spec
+
+
+def _set_task(values: Values, task: str) -> None:
+    """Lets the command line name the task; keys of the file's own task go with it.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
+    if catalog.find("task", task) is None:
+        raise ConfigError(Problem("--app", catalog.absent("task", task), "command line"))
+    given = values.get("task")
+    if not isinstance(given, dict) or str(given.get("type")).lower() != task.lower():
+        values["task"] = {"type": task}
 
 
 def _inside(problem: Problem) -> Problem:

@@ -36,7 +36,7 @@ from rmldnn.config.check import (
     term,
     transform,
 )
-from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, Changes
+from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, TASK, Changes
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, DataError, Problem
 
@@ -114,6 +114,8 @@ def _file_choices(values: Values) -> dict[str, str | None]:
     for section in SECTIONS:
         if values.get(section) is None:
             values.pop(section, None)
+    if "task" in values:
+        chosen[TASK] = values["task"].pop("type")
     if "network" in values:
         chosen[NETWORK] = values["network"].pop("type")
     if isinstance(values.get("loss"), dict):
@@ -245,6 +247,7 @@ def job(config: Mapping[str, Any]) -> Values:
     loss, schedule, stopping = config.get("loss"), optimizer.get("lr_scheduler"), config.get("early_stopping")
     losses = [term(item) if isinstance(loss, list) else (1.0, item) for item in listed(loss)]
     return {
+        "task": _named("task", config.get("task") or {"type": "dnn"}),
         "network": _partial("zoo", "type", config.get("network")),
         "data": {**_node(catalog.only("data"), data), "_args_": [*sides, *lists, slicers]},
         "predictions": _node(catalog.only("predictions"), data),
@@ -277,10 +280,15 @@ def _partial(group: str, key: str, section: Mapping[str, Any] | None) -> Values 
     """The component that a section names, which gets something from the run; None if it names none."""
     if not section or not section.get(key):
         return None
+    return {**_named(group, section, key), "_partial_": True}
+
+
+def _named(group: str, section: Mapping[str, Any], key: str = "type") -> Values:
+    """The component that a section names."""
     form = catalog.find(group, section[key])
     assert form is not None  # noqa: S101 - the check has seen it
     defaults = {name: parameter.default for name, parameter in form.parameters.items() if not parameter.required}
-    return {**_node(form, {**defaults, **section}), "_partial_": True}  # items of lists have not seen `conf/`
+    return _node(form, {**defaults, **section})  # items of lists have not seen `conf/`
 
 
 def _node(form: Form, values: Mapping[str, Any]) -> Values:

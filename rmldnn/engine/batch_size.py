@@ -13,7 +13,7 @@ from rmldnn.engine.interface import Engine
 from rmldnn.engine.memory import free_bytes
 from rmldnn.losses.reduction import alone
 from rmldnn.steps import Batch
-from rmldnn.tasks.supervised import Task
+from rmldnn.tasks.task import Task
 
 log = logging.getLogger("rmldnn")
 

@@ -16,7 +16,7 @@ from rmldnn.engine.progress import Mean
 from rmldnn.losses.reduction import alone
 from rmldnn.losses.target import moved
 from rmldnn.steps import Batch, EvalEnd, EvalStep, Step
-from rmldnn.tasks.supervised import Task
+from rmldnn.tasks.task import Task
 from rmldnn.types import Total
 
 

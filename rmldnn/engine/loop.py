@@ -22,7 +22,7 @@ from rmldnn.engine.progress import Progress
 from rmldnn.engine.scores import Scores
 from rmldnn.engine.stopping import EarlyStopping
 from rmldnn.steps import Batch, EpochEnd, Step, TrainEnd, TrainStep
-from rmldnn.tasks.supervised import Task
+from rmldnn.tasks.task import Task
 
 _End = TypeVar("_End")
 log = logging.getLogger("rmldnn")

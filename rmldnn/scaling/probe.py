@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from rmldnn import training
+from rmldnn.applications.application import Application
 from rmldnn.config import translate
 from rmldnn.config.instantiate import instantiate, opened_data
 from rmldnn.data.dataset import Data
@@ -31,7 +32,6 @@ from rmldnn.errors import ConfigError, Problem
 from rmldnn.losses.reduction import alone
 from rmldnn.losses.target import moved
 from rmldnn.networks.network import Network
-from rmldnn.run import made_network
 from rmldnn.scaling.model import Measured, Method
 from rmldnn.steps import Batch
 from rmldnn.tasks.supervised import Supervised
@@ -96,15 +96,18 @@ def probe(
     zero: Zero = instantiate(nodes["engine"])
     compute = zero.precise(instantiate(nodes["compute"])).on(engine.device, training=True)
     torch.manual_seed(config.get("seed", 0))
-    model = made_network(nodes["network"], config, lenient)
+    application: Application = instantiate(nodes["task"])
+    model = application.network(config, nodes, lenient=lenient)
     single = LocalEngine(engine.device)
     single.place(model)
     plain = replace(compute, accumulate=1)
-    learner, _ = training.learner(single, model, config, nodes, plain, 1)
+    learner, _ = training.learner(single, application, model, config, nodes, plain, 1)
     if getattr(learner.optimizer, "needs_closure", False):
         message = "evaluates the loss as often as it needs to, which cannot be foreseen; take another one"
         raise ConfigError(Problem("optimizer", message))
-    task = Supervised(training.loss(nodes["losses"], model), penalty=model.penalty)
+    task = application.task(model, application.loss(model, nodes))
+    if not isinstance(task, Supervised):
+        raise ConfigError(Problem("task", f"the scaling of `{config['task']['type']}` cannot be foreseen"))
     step = _Step(single, task, learner)
     data: Data | None = None
     size = config["data"]["batch_size"]

@@ -1,46 +1,14 @@
-"""Learning from pairs of inputs and targets: classification, segmentation, regression, auto-encoders.
-
-A task says what one learning step is; the engine knows how to repeat it on one process or many. Whoever adds a task
-writes one class with the members of `Task`:
-
-- a GAN's `forward` runs the generator and the critic inside its `network` and returns the sum of both losses, each
-  detached from the parameters of the other;
-- object detection keeps its box targets in `batch.targets` and reduces its loss by `total` like any other;
-- a PDE task hands the loss `batch.inputs`, the coefficients and boundary values, where `Supervised` hands it targets.
-"""
+"""Learning from pairs of inputs and targets: classification, segmentation, regression, auto-encoders."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from torch import Tensor, nn
 
 from rmldnn.metrics.accuracy import Metric, accuracy_for
 from rmldnn.steps import Batch
 from rmldnn.types import Total
-
-
-class Task(Protocol):
-    """What one learning step is."""
-
-    @property
-    def metric(self) -> Metric | None:
-        """What evaluation reports as accuracy; None if there is no such number."""
-        ...
-
-    def forward(self, network: nn.Module, batch: Batch, total: Total) -> tuple[Tensor | None, Tensor]:
-        """Runs the network on this process's share of a batch.
-
-        Args:
-            network: What the engine prepared; called once.
-            batch: Inputs on the engine's device, targets where the loader left them; of this process, so maybe empty.
-            total: Sums a tensor over all processes, gradients included; called equally often on each of them.
-
-        Returns:
-            The loss of the whole global batch, the same on every process, or None without targets; and the output.
-        """
-        ...
 
 
 class Supervised:

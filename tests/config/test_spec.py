@@ -106,3 +106,15 @@ def test_a_wrong_name_alone_has_its_line(write):
     with pytest.raises(ConfigError) as caught:
         spec.load(path)
     assert str(caught.value) == f"{path}:4: loss.function: there is no loss `MSEE`; did you mean `MSE`?"
+
+
+@pytest.mark.parametrize("given", [{}, {"task": "dnn"}, {"task": {"type": "DNN"}}])
+def test_the_command_line_names_the_task(write, classifier, given):
+    values = spec.load(write(classifier | given), task="dnn").values
+    assert values["task"]["type"].lower() == "dnn"
+
+
+def test_a_task_that_is_not_there_is_a_problem_of_the_command_line(write, classifier):
+    with pytest.raises(ConfigError) as caught:
+        spec.load(write(classifier), task="dnnn")
+    assert str(caught.value) == "command line: --app: there is no task `dnnn`; did you mean `dnn`?"

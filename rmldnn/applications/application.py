@@ -1,0 +1,122 @@
+"""A run that compares outputs with targets, from which the runs of other tasks differ in some parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from rmldnn.applications.fitting import require_fit
+from rmldnn.component import component
+from rmldnn.config import catalog
+from rmldnn.config.instantiate import instantiate
+from rmldnn.data.loader import Loader
+from rmldnn.engine.loop import Schedule
+from rmldnn.errors import NetworkError
+from rmldnn.losses.combined import Combined
+from rmldnn.networks.compile import network
+from rmldnn.networks.network import Network
+from rmldnn.optimizers.groups import parameter_groups
+from rmldnn.output.console import Consumer
+from rmldnn.output.predictions import Predictions
+from rmldnn.schedulers.chain import Chain
+from rmldnn.tasks.supervised import Supervised
+from rmldnn.tasks.task import Task
+from rmldnn.types import Source
+
+
+@component("dnn")
+class Application:
+    """Classification, segmentation, regression, auto-encoders: outputs are compared with targets."""
+
+    def __init__(self) -> None:
+        pass
+
+    def network(self, config: Mapping[str, Any], nodes: Mapping[str, Any], *, lenient: bool = False) -> Network:
+        """The network: its layers, or a family of the zoo, whose problems are those of the section `network`.
+
+        Args:
+            config: The composed configuration.
+            nodes: Its tree of nodes.
+            lenient: Unknown keys of layers are warnings.
+
+        Raises:
+            NetworkError: It cannot be made.
+        """
+        keys = {key: config[key] for key in catalog.only("network").parameters if key in config}
+        family = instantiate(nodes["network"])
+        if family is None:
+            return network(lenient, **keys)
+        try:
+            return network(lenient, family(), **keys)
+        except NetworkError as error:
+            raise NetworkError(
+                [replace(fault, path=f"network.{fault.path}".rstrip(".")) for fault in error.problems]
+            ) from error
+
+    def loss(self, model: Network, nodes: Mapping[str, Any]) -> Callable[..., Tensor] | None:
+        """The loss of a configuration, or the sum of its losses; None if there is none.
+
+        Where the user does not say which activation a loss's input went through, it is the last one of the network.
+        """
+        last = source(model)
+        filled = [
+            (factor, {**node, "source": last} if node.get("source", last) is None else node)
+            for factor, node in nodes["losses"]
+        ]
+        terms = [(factor, instantiate(node)) for factor, node in filled]
+        if len(terms) == 1 and terms[0][0] == 1.0:
+            only: Callable[..., Tensor] = terms[0][1]
+            return only
+        return Combined(terms) if terms else None
+
+    def task(self, model: Network, loss: Callable[..., Tensor] | None) -> Task:
+        """What one learning step is."""
+        return Supervised(loss, penalty=model.penalty)
+
+    def optimizer(self, model: Network, config: Mapping[str, Any], nodes: Mapping[str, Any]) -> torch.optim.Optimizer:
+        """The optimizer, for the parameters that learn.
+
+        Raises:
+            ConfigError: It cannot be made so.
+        """
+        keys = config["optimizer"]
+        made: torch.optim.Optimizer = instantiate(nodes["optimizer"])(
+            parameter_groups(model, keys.get("parameters") or [], keys)
+        )
+        return made
+
+    def schedule(self, optimizer: torch.optim.Optimizer, nodes: Mapping[str, Any], epochs: int) -> Schedule | None:
+        """The schedule of the learning rate; None if it stays the same."""
+        makers = [instantiate(node) for node in nodes["schedules"]]
+        if not makers:
+            return None
+        return makers[0](optimizer, epochs) if len(makers) == 1 else Chain(optimizer, epochs, makers)
+
+    def require_fit(self, model: Network, loader: Loader, section: str) -> None:
+        """Refuses data that the network cannot take.
+
+        Args:
+            model: The network.
+            loader: A set.
+            section: What of the configuration says what the network is.
+
+        Raises:
+            NetworkError: Samples or classes do not go with the network.
+            DataError: Targets do not go with its output.
+        """
+        require_fit(model, loader, section)
+
+    def writers(self, predictions: Predictions, model: Network, test: Loader | None) -> Sequence[Consumer]:
+        """Who writes what the network makes of the test set; asked for in the first process."""
+        del model, test
+        return [predictions]
+
+
+def source(model: Network) -> str:
+    """What the network's output went through: its last activation, `linear` if losses do not know that."""
+    last = model.last_activation or "linear"
+    return last if last in get_args(Source) else "linear"
