@@ -53,22 +53,34 @@ def dcgan_generator(
 
 @component("dcgan_discriminator")
 def dcgan_discriminator(
-    *, input_shape: list[Count] = [64, 64, 3], filters: Count = 128, activation: str = "sigmoid"
+    *,
+    input_shape: list[Count] = [64, 64, 3],
+    filters: Count = 128,
+    activation: str = "sigmoid",
+    batch_norm: bool = True,
 ) -> Graph:
     """Tells images that were made from those that were found.
 
     Args:
         input_shape: Height, width and channels of the images; halved as long as the generator doubles them.
         filters: Of the first layer; each next layer has twice those of the one before.
-        activation: Of the result, one number: `sigmoid` for the loss `BCE`, `linear` for a critic.
+        activation: Of the result, one number: `sigmoid` for the losses `GAN` and `BCE`, `linear` for a critic.
+        batch_norm: Whether layers are normalised by the batch; false for a critic with a gradient penalty.
     """
     net = Draft("dcgan_discriminator")
     x = net.input(input_shape)
     for number in range(len(_sizes(input_shape, "input_shape")) - 1):
         x = net.conv(
-            x, filters * 2**number, 4, 2, "same", use_bias=number == 0, initializer=INITIAL, name=f"conv{number}"
+            x,
+            filters * 2**number,
+            4,
+            2,
+            "same",
+            use_bias=number == 0 or not batch_norm,
+            initializer=INITIAL,
+            name=f"conv{number}",
         )
-        if number > 0:
+        if number > 0 and batch_norm:
             x = net.batch_norm(x, momentum=0.9, epsilon=1e-5, name=f"bn{number}")
         x = net.layer("LeakyReLU", x, name=f"leaky{number}", alpha=0.2)
     return net.graph(net.dense(net.flatten(x, name="flatten"), 1, activation, initializer=INITIAL, name="real"))

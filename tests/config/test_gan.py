@@ -1,0 +1,149 @@
+"""What the task `gan` asks of a configuration, and where problems are said to be."""
+
+import copy
+import json
+
+import pytest
+
+from rmldnn.config import spec, translate
+from rmldnn.errors import ConfigError
+
+LAYERS = [{"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 2]}}]
+GAN = {
+    "task": "gan",
+    "layers": {"generator": LAYERS, "discriminator": "./critic.json"},
+    "data": {"input_type": "images", "input_path": "./train/"},
+    "loss": "Wasserstein",
+    "optimizer": {
+        "generator": {"type": "Adam", "learning_rate": 1e-4, "lr_scheduler": "Cosine"},
+        "discriminator": "SGD",
+    },
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Writes a configuration line by line and reads it."""
+
+    def load_with(values, **keys):
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({"neural_network": values}, indent=1))
+        return spec.load(file, **keys)
+
+    return load_with
+
+
+def changed(**keys):
+    """The configuration with other keys: `optimizer__generator__type`; None takes one away."""
+    values = copy.deepcopy(GAN)
+    for path, value in keys.items():
+        *parents, last = path.split("__")
+        section = values
+        for parent in parents:
+            section = section[parent]
+        if value is None:
+            del section[last]
+        else:
+            section[last] = value
+    return values
+
+
+def test_every_part_is_made_with_its_defaults(load):
+    job = translate.job(translate.compose(load(GAN)).values)
+    assert job["task"]["critic_steps"] == 1
+    assert job["network"] is None
+    assert job["optimizer"]["generator"]["learning_rate"] == 1e-4
+    assert job["optimizer"]["discriminator"]["_target_"].endswith("sgd.sgd")
+    assert job["optimizer"]["discriminator"]["momentum"] == 0
+    assert [len(job["schedules"][part]) for part in ("generator", "discriminator")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value"),
+    [
+        ("optimizer.generator.learning_rate=1e-3", ("optimizer", "generator", "learning_rate"), 1e-3),
+        ("optimizer.discriminator.momentum=0.5", ("optimizer", "discriminator", "momentum"), 0.5),
+        ("task.critic_steps=5", ("task", "critic_steps"), 5),
+        ("loss.clip=0.1", ("loss", "clip"), 0.1),
+        ("loss=hinge", ("loss", "function"), "Hinge"),
+    ],
+)
+def test_the_command_line_reaches_the_parts(load, text, path, value):
+    found = translate.compose(load(GAN), [text]).values
+    for key in path:
+        found = found[key]
+    assert found == value
+
+
+def test_the_task_may_stand_on_the_command_line(load):
+    assert load(changed(task=None), task="gan").values["task"] == {"type": "gan"}
+
+
+def test_networks_may_be_families_and_layers(load):
+    values = changed(layers__discriminator=None) | {"network": {"discriminator": "dcgan_discriminator"}}
+    job = translate.job(translate.compose(load(values), ["network.discriminator.filters=8"]).values)
+    assert job["network"]["discriminator"]["filters"] == 8
+
+
+FAULTS = [
+    (changed(optimizer__discriminator=None), "optimizer: `discriminator` is missing"),
+    (changed(optimizer="Adam"), "optimizer: the task `gan` has two networks"),
+    (changed(optimizer=None), "`optimizer` is missing; training needs"),
+    (changed(optimizer__critic="Adam"), "optimizer.critic: `critic`: unknown key in optimizer"),
+    (changed(optimizer__generator__rate=1), "optimizer.generator.rate: `rate`: unknown key in optimizer Adam"),
+    (
+        changed(optimizer__generator={"type": "Adam", "lr_scheduler": {"type": "Cosin"}}),
+        "optimizer.generator.lr_scheduler.type: there is no scheduler `Cosin`",
+    ),
+    (changed(optimizer__generator=3), "optimizer.generator: must be an object"),
+    (changed(layers="./net.json"), "layers: the task `gan` has two networks"),
+    (changed(layers__generator=None), "layers: `generator` is missing"),
+    (changed(layers=None), "`layers` is missing; the task `gan` needs"),
+    (changed() | {"network": {"generator": "dcgan_generator"}}, "network.generator: `layers.generator` says what"),
+    (changed(loss="MSE"), "loss: the task `gan` takes one loss for both networks: Wasserstein, GAN, "),
+    (changed(loss=["Hinge", "Wasserstein"]), "loss: the task `gan` takes one loss"),
+    (changed(loss={"function": "Wasserstein", "clip": -1}), "loss.clip: must be"),
+    (changed(task="dnn"), "layers: two networks are for the task `gan`"),
+    (changed(task="dnn"), "optimizer: two networks are for the task `gan`"),
+    (changed(task="dnn"), "loss: is for two networks that learn against each other"),
+    (changed(task={"type": "gan", "conditional": True}), "task.conditional: needs the classes of the samples"),
+    (changed() | {"engine": {"zero": 1}}, "engine.zero: does not work with the task `gan`"),
+    (changed(data__batch_size="auto"), "data.batch_size: `auto` measures a single network"),
+    (changed() | {"metrics": ["IoU"]}, "metrics: does not work with the task `gan`; give it `task.classifier`"),
+    (changed() | {"activation_checkpointing": True}, "activation_checkpointing: does not work with the task `gan`"),
+    (changed() | {"compile": True}, "compile: torch compiles no gradient of a gradient"),
+    (changed() | {"precision": "fp16"}, 'precision: "fp16" has too few numbers'),
+    (changed(data__input_path=None), "data: needs `input_path` to train"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), FAULTS, ids=[message for _, message in FAULTS])
+def test_what_is_wrong_is_told(load, values, message):
+    with pytest.raises(ConfigError) as error:
+        load(values)
+    assert message in str(error.value)
+
+
+def test_problems_of_parts_have_their_lines(load, tmp_path):
+    with pytest.raises(ConfigError) as error:
+        load(changed(optimizer__discriminator={"type": "SGD", "learning_rate": -1}))
+    lines = (tmp_path / "config.json").read_text().splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if '"learning_rate": -1' in line)
+    assert f"config.json:{number}: optimizer.discriminator.learning_rate: must be" in str(error.value)
+
+
+def test_problems_of_the_command_line_are_said_to_be_there(load):
+    with pytest.raises(ConfigError, match="command line: optimizer.generator.learning_rate"):
+        translate.compose(load(GAN), ["optimizer.generator.learning_rate=-1"])
+
+
+@pytest.mark.parametrize(
+    "values", [changed(), changed(data__input_path=None, task={"type": "gan", "num_samples": 4}), changed(loss="GAN")]
+)
+def test_what_is_right_passes(load, values):
+    translate.job(translate.compose(load(values)).values)
+
+
+def test_a_model_as_an_object_is_not_taken_for_parts(load):
+    model = {"class_name": "Sequential", "config": {"layers": LAYERS}}
+    load(changed(task=None, layers=model, optimizer="Adam", loss="MSE", data__target_type="labels"))
