@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import tempfile
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_CHUNK = 2**22
 
 
 @contextmanager
@@ -24,8 +27,30 @@ def replacing(file: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         partial.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
         partial.replace(file)
+        sync(file.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync(folder: Path) -> None:
+    """Brings the names in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems keep names in their own way
+            raise
+    finally:
+        os.close(handle)
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _umask() -> int:

@@ -87,6 +87,16 @@ def test_compiled_it_learns_the_same(learned):
     assert losses == pytest.approx(learned("precision=fp32")[0], rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="needs deepspeed")
+@pytest.mark.parametrize("keys", [("zero=1",), ("zero=2", "offload=cpu"), ("zero=3",)], ids="-".join)
+def test_by_deepspeed_it_learns_the_same_and_compiles_nothing(learned, tmp_path, keys):
+    expected, _ = learned(*EXACT)
+    keys = (f"engine.{key}" for key in (*keys, "precision=fp32"))
+    losses, _ = learned("deterministic=true", *keys, TORCH_EXTENSIONS_DIR=str(tmp_path / "compiled"))
+    assert losses == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert not (tmp_path / "compiled").exists()
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_state_goes_on_to_the_same_bits_and_on_the_cpu(learned, pictures, optimizer):
     keys = (*EXACT, f"optimizer={optimizer}", "ema=0.9", "checkpoints.state_interval=1e9")

@@ -31,9 +31,9 @@ def endless(pictures, config):
     return pictures
 
 
-def started(*options, **environment):
+def started(*options, before=(), **environment):
     return subprocess.Popen(
-        [*RMLDNN, *options],
+        [*before, *RMLDNN, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -163,6 +163,73 @@ def test_one_process_that_is_told_to_leave_takes_the_others_along(endless):
     os.kill(children(process.pid)[1], signal.SIGTERM)
     code, err = ended(process, 60)
     assert (code, err.count("stopped by SIGTERM; the state is in")) == (128 + signal.SIGTERM, 1)
+
+
+MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-np", "2"]
+KINDS = {
+    "evaluates": {"test_target_path": "block.npy"},
+    "predicts": {"test_output_path": "out"},
+    "assembles": {"hdf5_outfile": "out.h5"},
+}
+"""Runs that only evaluate."""
+
+
+@pytest.fixture
+def evaluation(tmp_path, monkeypatch):
+    """Writes the configuration of a run that only evaluates, for some seconds at least."""
+    monkeypatch.chdir(tmp_path)
+    first = {"filters": 16, "kernel_size": 5, "batch_input_shape": [None, 16, 16, 16, 1]}
+    last = {"class_name": "Conv3DTranspose", "config": {"filters": 1, "kernel_size": 5}}
+    layers = [{"class_name": "Conv3D", "config": first}, last]
+
+    def write(kind, extent):
+        np.save("block.npy", np.random.default_rng(0).normal(size=[extent] * 3).astype(np.float32))
+        slicers = [{"name": "blocks", "sizes": [16, 16, 16], "strides": [4, 4, 4]}]
+        data = {"type": "numpy", "test_input_path": "block.npy", "test_batch_size": 1, "slicers": slicers}
+        config = {"layers": layers, "data": {**data, **KINDS[kind]}, "loss": {"function": "MSE"}}
+        Path("config.json").write_text(json.dumps({"neural_network": config}))
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("kind", "launcher", "rank", "number"),
+    [
+        ("evaluates", "procs", 1, signal.SIGTERM),
+        ("predicts", "procs", 0, signal.SIGUSR1),
+        ("predicts", "mpirun", 1, signal.SIGUSR1),
+        ("assembles", "procs", 1, signal.SIGUSR1),
+        ("assembles", "mpirun", 0, signal.SIGTERM),
+    ],
+)
+def test_one_process_of_an_evaluation_takes_the_others_along(evaluation, kind, launcher, rank, number):
+    if launcher == "mpirun" and shutil.which("mpirun") is None:
+        pytest.skip("needs mpirun (Debian: openmpi-bin)")
+    evaluation(kind, 64)
+    before, options = (MPIRUN, []) if launcher == "mpirun" else ([], ["--procs", "2"])
+    process = started("config.json", *options, before=before)
+    until(process, "Eval  Epoch [")
+    processes = [pid for pid in children(process.pid) if b"rmldnn" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(processes[rank], number)
+    code, err = ended(process, 30)
+    assert (code, err.count(f"rmldnn: stopped by {number.name}\n")) == (128 + number, 1)
+    assert "rmldnn: error" not in err
+    assert not [path for path in Path("out").glob("*") if path.is_file()]
+    assert not Path("out.h5").exists()
+
+
+def test_an_assembly_that_one_process_was_told_to_leave_goes_on_to_the_same_bits(evaluation, rmldnn):
+    evaluation("assembles", 44)
+    process = started("config.json", "--procs", "2")
+    until(process, "Eval  Epoch [")
+    os.kill(children(process.pid)[1], signal.SIGTERM)
+    assert ended(process, 30)[0] == 128 + signal.SIGTERM
+    result = rmldnn("config.json", "--procs", "2")
+    assert result.code == 0, result.err
+    assert "Continuing `out.h5` at slice " in result.out + result.err
+    assert rmldnn("config.json", "data.hdf5_outfile=whole.h5").code == 0
+    assert Path("out.h5").read_bytes() == Path("whole.h5").read_bytes()
+    assert not list(Path.cwd().glob(".out*"))
 
 
 def test_the_end_of_one_process_is_that_of_all(endless):
@@ -376,6 +443,11 @@ def test_a_job_whose_time_is_over_goes_on(pictures, config, rmldnn, tmp_path):
     ("arguments", "message"),
     [
         (["config.json", "--time", "soon"], "--time: must be minutes, hours:minutes:seconds or days-hours, got `soon`"),
+        (
+            ["config.json", "--time", "2:00"],
+            "--time: must be at least 5 minutes, got `2:00`, which SLURM reads as 120 s",
+        ),
+        (["config.json", "--time", "30", "layers=none.json"], "none.json"),
         (["config.json", "--time", "30", "--nodes", "0"], "--nodes: must be a positive integer, got 0"),
         (["config.json", "--time", "30", "num_epochs=0"], "num_epochs: must be a positive integer, got 0"),
         (["config.json", "--time", "30", "--", "mem"], "takes lines for sbatch, which begin with `--`, got `mem`"),
@@ -390,10 +462,43 @@ def test_a_wrong_job_is_not_submitted(pictures, config, rmldnn, arguments, messa
     assert not list(pictures.glob("*.sbatch"))
 
 
+def test_a_script_of_the_user_stays(pictures, config, rmldnn):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    (pictures / "config.sbatch").write_text("#!/bin/bash\n#SBATCH --mem=0\n")
+    result = rmldnn("submit", "config.json", "--time", "30")
+    assert result.code == 1
+    assert "`config.sbatch` is there already, and was not written by rmldnn submit; move it" in result.err
+    assert (pictures / "config.sbatch").read_text() == "#!/bin/bash\n#SBATCH --mem=0\n"
+
+
+def test_a_script_of_ours_is_written_anew(pictures, config, rmldnn):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    for minutes in ("30", "40"):
+        assert "there is no `sbatch`" in rmldnn("submit", "config.json", "--time", minutes, PATH="/none").err
+    assert "--time=40" in (pictures / "config.sbatch").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "cores"),
+    [
+        ([], ["8"]),
+        (["--cpus-per-proc", "0"], []),
+        (["--cpus-per-proc", "4"], ["4"]),
+        (["--", "--exclusive"], []),
+        (["--", "--cpus-per-gpu=9"], []),
+    ],
+)
+def test_cores_beside_gpus(pictures, config, rmldnn, words, cores):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    script = rmldnn("submit", "config.json", "--time", "30", "--print", "--gpus-per-node", "2", *words).out
+    assert re.findall(r"#SBATCH --cpus-per-task=(\d+)", script) == cores
+
+
 def test_a_run_folder_of_the_user_stays(pictures, config, rmldnn):
     (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
     mine = rmldnn("submit", "config.json", "run_folder=mine", "--time", "30", "--print").out
     assert '-m rmldnn config.json run_folder=mine "${resume[@]}"' in mine
+    assert "ls mine/state " in mine
     own = rmldnn("submit", "config.json", "--time", "30", "--print").out
     assert '-m rmldnn config.json run_folder="runs/config-$SLURM_JOB_ID" "${resume[@]}"' in own
 

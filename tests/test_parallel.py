@@ -130,11 +130,12 @@ def test_predictions_of_many_are_the_bytes_of_one(train, pictures, config):
     assert one == (pictures / "of_2" / "output_1.h5").read_bytes() == (pictures / "of_4" / "output_1.h5").read_bytes()
 
 
-@pytest.mark.parametrize("stage", [2, 3])
-def test_a_run_in_parts_goes_on_in_one_process(train, pictures, config, stage):
-    """Its checkpoints and its states are those of any other run."""
+@pytest.mark.parametrize(("stage", "shard_size"), [(2, 2_000_000_000), (3, 1000)])
+def test_a_run_in_parts_goes_on_in_one_process(train, pictures, config, stage, shard_size):
+    """Its checkpoints and its states are those of any other run, in shards or not."""
     config["optimizer"] = {"type": "Adam", "learning_rate": 0.002}
-    config |= {"ema": 0.9, "run_folder": "run", "checkpoints": {"save": "./model/", "keep": {"best": "test_loss"}}}
+    config |= {"ema": 0.9, "run_folder": "run"}
+    config["checkpoints"] = {"save": "./model/", "keep": {"best": "test_loss"}, "shard_size": shard_size}
     config["layers"][0]["config"]["use_bias"] = False
     config["layers"].insert(1, {"class_name": "BatchNormalization", "config": {"name": "norm"}})
     alone = train("run_folder=alone", "checkpoints.save=alone_model", "num_epochs=4")
@@ -143,6 +144,7 @@ def test_a_run_in_parts_goes_on_in_one_process(train, pictures, config, stage):
     many = train(f"engine.zero={stage}", launcher=torchrun(2))
     assert many.code == 0, many.err
     assert [line for line in many.lines if "ZeRO stage" in line]
+    assert bool(list((pictures / "run").glob("state/*/shard_1.pt"))) == (shard_size == 1000)
     rest = train("--resume", "num_epochs=4")
     assert rest.code == 0, rest.err
     np.testing.assert_allclose(history(pictures), expected, atol=2e-4)

@@ -58,6 +58,19 @@ def interrupted(number, line="Epoch [  9/"):
     return process.returncode, err
 
 
+def test_a_signal_that_comes_twice_is_one(long_run):
+    process = started()
+    for text in process.stdout:
+        if "Epoch [  9/" in text:
+            break
+    for _ in range(2):  # SLURM does so
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.01)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM; the state is in" in err
+
+
 def outcome(folder):
     """Weights of the last checkpoint, and what the log files say besides times."""
     weights = torch.load(folder / "model" / "model_checkpoint_60.pt", weights_only=True)["model"]

@@ -1,8 +1,10 @@
 """Counts how often a program waits for the GPU, as far as torch sees it."""
 
+import sys
 import warnings
 from contextlib import contextmanager
 
+import pytest
 import torch
 
 
@@ -19,9 +21,16 @@ def waits():
         if "synchronizing CUDA operation" in str(message):
             places.append(f"{filename}:{lineno}")
 
-    with warnings.catch_warnings():
+    def synchronize(*arguments):
+        caller = sys._getframe(1)
+        places.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
+        whole(*arguments)
+
+    whole = torch.cuda.synchronize  # which torch does not warn of
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("always")
         warnings.showwarning = note
+        patch.setattr(torch.cuda, "synchronize", synchronize)
         torch.cuda.set_sync_debug_mode("warn")
         try:
             yield places

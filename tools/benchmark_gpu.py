@@ -1,10 +1,12 @@
 """Measures the throughput of training on a GPU as a ratio to the same network and loop in plain PyTorch.
 
-Usage: python tools/benchmark_gpu.py [--seconds S] [--budget S] [--modes MODE ...] [--device D] [--shrink N]
+Usage: python tools/benchmark_gpu.py [--seconds S] [--budget S] [--modes MODE ...] [--zero STAGE ...] [--device D]
+                                     [--networks N ...] [--shrink N]
 
 ResNet50 (batches of 64, 224 x 224 pixels) and a U-Net (16, 256 x 256) learn from images in the memory of the device,
 in turns with the plain loop: same precision, memory format and fused optimizer. The plain loop writes no norm of the
-gradient down, and weighs no batch. Modes that do not fit into the budget are left out.
+gradient down, and weighs no batch. Modes that do not fit into the budget are left out. With `--zero` rmldnn learns by
+DeepSpeed, in this one process, at each of these stages.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -22,8 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rmldnn.engine.compute import Compute, compute
+from rmldnn.engine.interface import Engine
 from rmldnn.engine.local import LocalEngine
 from rmldnn.engine.loop import Learner, fit
+from rmldnn.engine.ranks import Ranks
+from rmldnn.engine.zero import Zero
 from rmldnn.losses.nll import nll
 from rmldnn.networks.compile import network
 from rmldnn.networks.writing import write
@@ -126,9 +134,8 @@ class Endless:
             yield self.batch
 
 
-def ours(case: Case, chosen: Compute, device: torch.device) -> Iterator[None]:
+def ours(engine: Engine, case: Case, chosen: Compute, device: torch.device) -> Iterator[None]:
     """Updates by rmldnn."""
-    engine = LocalEngine(device)
     model = engine.place(network(layers=write(case.graph)))
     optimizer = sgd(model.parameters(), learning_rate=0.001, momentum=0.9)
     learner = Learner(engine.prepare(model, optimizer, chosen), optimizer)
@@ -175,10 +182,12 @@ def rate(updates: Iterator[None], seconds: float, device: torch.device) -> float
     return count / (time.perf_counter() - began)
 
 
-def measure(case: Case, keys: dict[str, Any], seconds: float, device: torch.device) -> tuple[float, float, float]:
+def measure(
+    engine: Engine, case: Case, keys: dict[str, Any], seconds: float, device: torch.device
+) -> tuple[float, float, float]:
     """Images in a second of both, and the median of the ratios of neighbouring measurements."""
     chosen = compute(**keys).on(device, training=True)
-    sides = [make(case, chosen, device) for make in (ours, theirs)]
+    sides = [make(case, chosen, device) for make in (partial(ours, engine), theirs)]
     for side in sides:
         rate(side, seconds / 4, device)  # cuDNN tries its algorithms, torch.compile compiles
     pairs = [[rate(side, seconds / ROUNDS, device) for side in sides] for _ in range(ROUNDS)]
@@ -192,6 +201,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of a measurement of either side")
     parser.add_argument("--budget", type=float, default=110.0, help="seconds after which no further one begins")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=["bf16", "tf32", "bf16-compile"])
+    parser.add_argument("--zero", nargs="+", type=int, choices=range(4), default=[], help="stages, by DeepSpeed")
+    parser.add_argument("--networks", nargs="+", choices=["unet2d", "resnet50"], default=["unet2d", "resnet50"])
     parser.add_argument("--device", type=torch.device, default=torch.device("cuda", 0))
     parser.add_argument("--shrink", type=int, default=1, help="divides batches and extents, for a try on a CPU")
     options = parser.parse_args()
@@ -216,13 +227,20 @@ def main() -> None:
     print(f"{name}, torch {torch.__version__}; images in a second\n")
     print(f"{'network':10}{'mode':14}{'rmldnn':>9}{'by hand':>9}{'ratio':>7}", flush=True)
     began = time.perf_counter()
-    for mode in options.modes:
-        for title, case in cases.items():
+    with ExitStack() as stack:
+        engine: Any = LocalEngine(options.device)
+        if options.zero:
+            from rmldnn.engine.distributed import DistributedEngine  # loads DeepSpeed's needs, seldom wanted
+
+            engine = stack.enter_context(DistributedEngine(Ranks()))
+        for mode, title, stage in product(options.modes, options.networks, options.zero or [None]):
+            row = f"{title:10}{mode if stage is None else f'{mode} zero {stage}':14}"
             if time.perf_counter() - began > options.budget:
-                print(f"{title:10}{mode:14}left out: the budget is used up")
+                print(f"{row}left out: the budget is used up")
                 continue
-            mine, other, ratio = measure(case, MODES[mode], options.seconds, options.device)
-            print(f"{title:10}{mode:14}{mine:9.1f}{other:9.1f}{ratio:7.3f}", flush=True)
+            engine.zero = Zero(stage or 0)
+            mine, other, ratio = measure(engine, cases[title], MODES[mode], options.seconds, options.device)
+            print(f"{row}{mine:9.1f}{other:9.1f}{ratio:7.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,23 @@
 """Times training in two processes: against two runs that know nothing of each other, and against torch's DDP.
 
-Usage: python tools/benchmark_parallel.py [--rounds N] [--batch N] [--stages S ...] [--buckets N ...] [--json]
+Usage: python tools/benchmark_parallel.py [--rounds N] [--batch N] [--width N] [--stages S ...] [--buckets N ...]
+                                           [--link MBIT] [--json]
 
 Two processes of one thread, each on a core of its own if there are two, learn with the same convolutional network
 from random pictures, so many for each process, and take turns at all sides:
 
 - alone: each process trains for itself, at the same time as the other, on the same cores and the same memory bus;
 - ddp: a loop as one would write it by hand around `DistributedDataParallel`;
-- zero 0, zero 1, ...: the engine of many processes, by ZeRO stage and numbers sent at once.
+- zero 0, zero 1, ...: the engine of many processes, by ZeRO stage and numbers sent at once (`engine.bucket_size`);
+  `zero 0, behind` sends everything behind the backward pass (`engine.overlap` false).
 
 A round is one turn of each, in an order drawn anew; ratios are taken inside a round, so that what else the machine does
 slows down both, and their median counts. Beside it stand the ratio of the fastest turns of either side, which other
 programs disturbed least, and the ratio of processor time, in which waiting for each other does not count. Efficiency is
 the throughput of both processes together over that of both alone.
+
+With `--link` the processes are in network namespaces of their own, and what is between them passes so many Mbit/s each
+way. That takes root, `ip` and `tc` (Debian: iproute2).
 """
 
 from __future__ import annotations
@@ -26,7 +31,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 import torch.distributed as dist
@@ -49,26 +55,28 @@ STEPS = 1
 """Updates of a turn."""
 WARM = 2
 """Turns that do not count."""
+NETWORK = "10.213.78"
+"""Of the two namespaces."""
 Update = Callable[[], object]
 
 
-def network() -> nn.Module:
-    """Six convolutions, 1.2 million parameters, 0.15 G multiply-adds for a picture of 32 x 32 pixels."""
+def network(width: int = 64) -> nn.Module:
+    """Six convolutions; 1.2 million parameters and 0.15 G multiply-adds for a picture, four times that at width 128."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
     channels = 3
-    for filters in (64, 128, 256):
+    for filters in (width, 2 * width, 4 * width):
         for _ in range(2):
             layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
             channels = filters
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256 * 16, 10), nn.LogSoftmax(1))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * 16, 10), nn.LogSoftmax(1))
 
 
-def by_engine(engine: Engine, inputs: Tensor, targets: Tensor) -> Update:
+def by_engine(engine: Engine, width: int, inputs: Tensor, targets: Tensor) -> Update:
     """An update as a run makes it: the loss of all processes, the norm of the gradient."""
     task = Supervised(nll)
-    trained = engine.place(network())
+    trained = engine.place(network(width))
     ready = engine.prepare(trained, sgd(trained.parameters(), learning_rate=1e-4, momentum=0.9))
     batch = Batch([""] * len(inputs), inputs, targets, 0, len(inputs) * engine.world)
 
@@ -80,9 +88,9 @@ def by_engine(engine: Engine, inputs: Tensor, targets: Tensor) -> Update:
     return lambda: engine.learn(objective, [batch])
 
 
-def by_hand(inputs: Tensor, targets: Tensor) -> Update:
+def by_hand(width: int, inputs: Tensor, targets: Tensor) -> Update:
     """An update in the words of torch's documentation."""
-    ready = DistributedDataParallel(network())
+    ready = DistributedDataParallel(network(width))
     optimizer = torch.optim.SGD(ready.parameters(), lr=1e-4, momentum=0.9)
 
     def update() -> None:
@@ -93,16 +101,19 @@ def by_hand(inputs: Tensor, targets: Tensor) -> Update:
     return update
 
 
-def sides(engine: DistributedEngine, batch: int, stages: Sequence[int], buckets: Sequence[int]) -> dict[str, Update]:
+def sides(engine: DistributedEngine, options: argparse.Namespace) -> dict[str, Update]:
     """Everything that is timed, by name."""
     generator = torch.Generator().manual_seed(engine.rank)
-    data = torch.randn(batch, 3, 32, 32, generator=generator), torch.randint(0, 10, (batch,), generator=generator)
-    made = {"alone": by_engine(LocalEngine(), *data), "ddp": by_hand(*data)}
-    for stage in stages:
-        for bucket in buckets if stage else [0]:  # DeepSpeed sends all at once in stage 0
-            one = copy.copy(engine)  # the same processes
-            one.zero = Zero(stage, bucket_size=bucket) if stage else Zero()
-            made[f"zero {stage}" + (f", {bucket:,} numbers" if stage else "")] = by_engine(one, *data)
+    inputs = torch.randn(options.batch, 3, 32, 32, generator=generator)
+    what = options.width, inputs, torch.randint(0, 10, (options.batch,), generator=generator)
+    made = {"alone": by_engine(LocalEngine(), *what), "ddp": by_hand(*what)}
+    ways = {"zero 0": Zero(), "zero 0, behind": Zero(overlap=False)} if 0 in options.stages else {}
+    for stage in options.stages:
+        ways |= {f"zero {stage}, {size:,} numbers": Zero(stage, bucket_size=size) for size in options.buckets}
+    for name, zero in ways.items():
+        one = copy.copy(engine)  # the same processes
+        one.zero = zero
+        made[name] = by_engine(one, *what)
     return made
 
 
@@ -111,9 +122,10 @@ def work(rank: int, job: str, options: argparse.Namespace) -> None:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) >= PROCESSES:
         os.sched_setaffinity(0, {cores[rank]})
-    engine = DistributedEngine(Ranks(rank, PROCESSES, rank, PROCESSES, job=job, threads=1))
+    address = (f"{NETWORK}.1", 29500) if options.link else None
+    engine = DistributedEngine(Ranks(rank, PROCESSES, rank, PROCESSES, address, job, threads=1))
     with engine:
-        updates = sides(engine, options.batch, options.stages, options.buckets)
+        updates = sides(engine, options)
         names, order = list(updates), random.Random(0)
         times = torch.zeros(2, options.rounds, len(names), PROCESSES)
         for turn in range(-WARM, options.rounds):
@@ -135,19 +147,46 @@ Times = dict[str, list[list[list[float]]]]
 """Seconds of an update by side: those that passed, and those of the processor; in each round those of both."""
 
 
-def measure() -> Times:
+def measure(link: int | None) -> Times:
     """Starts both processes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, __file__, *sys.argv[1:], "--job", str(os.getpid()), "--rank"]
-    pair = [
-        subprocess.Popen([*command, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
-        for rank in range(PROCESSES)
-    ]
-    said = [process.communicate()[0] for process in pair]
+    apart: AbstractContextManager[list[list[str]]] = namespaces(link) if link else nullcontext([[]] * PROCESSES)
+    with apart as inside:
+        pair = [
+            subprocess.Popen([*inside[rank], *command, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
+            for rank in range(PROCESSES)
+        ]
+        said = [process.communicate()[0] for process in pair]
     if any(process.returncode for process in pair):
         raise SystemExit("a process failed")
     measured: Times = json.loads(said[0].splitlines()[-1])
     return measured
+
+
+@contextmanager
+def namespaces(rate: int) -> Iterator[list[list[str]]]:
+    """Two namespaces and a link of so many Mbit/s; gives the words before a command that is to run in each."""
+    names = [f"bench{os.getpid()}{end}" for end in "ab"]
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True)
+
+    try:
+        for name in names:
+            ip("netns", "add", name)
+        ip("link", "add", names[0], "type", "veth", "peer", "name", names[1])
+        for number, name in enumerate(names, 1):
+            ip("link", "set", name, "netns", name)
+            ip("-n", name, "addr", "add", f"{NETWORK}.{number}/24", "dev", name)
+            for device in (name, "lo"):
+                ip("-n", name, "link", "set", device, "up")
+            shaped = ["tbf", "rate", f"{rate}mbit", "burst", "256kb", "latency", "50ms"]
+            ip("netns", "exec", name, "tc", "qdisc", "add", "dev", name, "root", *shaped)
+        yield [["ip", "netns", "exec", name] for name in names]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False)
 
 
 def ratios(measured: Times) -> dict[str, dict[str, float]]:
@@ -187,8 +226,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="turns of every side (30)")
     parser.add_argument("--batch", type=int, default=32, help="pictures for each process (32)")
+    parser.add_argument("--width", type=int, default=64, help="filters of the first layer (64)")
     parser.add_argument("--stages", type=int, nargs="*", default=[0, 1, 2, 3], help="ZeRO stages (all)")
-    parser.add_argument("--buckets", type=int, nargs="*", default=[250_000, 25_000_000], help="numbers sent at once")
+    parser.add_argument("--buckets", type=int, nargs="*", default=[250_000, 6_500_000], help="numbers sent at once")
+    parser.add_argument("--link", type=int, metavar="MBIT", help="Mbit/s between the processes; what the machine has")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--rank", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--job", help=argparse.SUPPRESS)
@@ -196,7 +237,7 @@ def main() -> None:
     if options.rank is not None:
         work(options.rank, options.job, options)
         return
-    result = ratios(measure())
+    result = ratios(measure(options.link))
     if options.json:
         print(json.dumps(result))
         return

@@ -24,14 +24,18 @@ class Average:
         self._parameters: list[Tensor] = [parameter for parameter in parameters if parameter.is_floating_point()]
         self._means = [parameter.detach().clone() for parameter in self._parameters]
         self._decay = decay
+        self._learning = [parameter.requires_grad for parameter in self._parameters]
         self.updates = 0
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes note of new weights."""
+        """Takes note of new weights; those of a network whose turn it was not are the old ones."""
         self.updates += 1
         decay = min(self._decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self._means, self._parameters, 1 - decay)
+        pairs = enumerate(zip(self._parameters, self._learning, strict=True))
+        moved = [place for place, (parameter, learning) in pairs if parameter.requires_grad == learning]
+        means, parameters = ([each[place] for place in moved] for each in (self._means, self._parameters))
+        torch._foreach_lerp_(means, parameters, 1 - decay)
 
     def swap(self, to_means: bool) -> None:
         """Lets weights and means change places, which moves no number.

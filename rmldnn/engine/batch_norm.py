@@ -48,13 +48,16 @@ def synchronize(network: nn.Module, share: Share) -> bool:
 def _forward(layer: Any, alone: Any, share: Share, x: Tensor) -> Tensor:
     if not layer.training:
         return alone(layer, x)  # type: ignore[no-any-return]
-    if share.twice:
-        y, mean, variance, count = _differentiable(x, layer.weight, layer.bias, layer.eps, share.empty)
-    else:
-        y, mean, variance, count = _Synchronized.apply(x, layer.weight, layer.bias, layer.eps, share.empty)  # type: ignore[no-untyped-call]
+    weight, bias = layer.weight, layer.bias
+    if weight is None and bias is not None:  # kernels of GPUs take both or neither
+        weight = torch.ones_like(bias)
+    elif bias is None and weight is not None:
+        bias = torch.zeros_like(weight)
+    normalised = _differentiable if share.twice else _Synchronized.apply
+    y, mean, variance, count = normalised(x, weight, bias, layer.eps, share.empty)
     with torch.no_grad():
         layer.num_batches_tracked.add_(1)
-        if getattr(layer, "fused", True) and x.dtype != torch.float64:  # estimated without bias, as without processes
+        if not hasattr(layer, "fused") or (layer.fused and x.dtype != torch.float64):  # without bias, as it does alone
             variance = variance * (count / (count - 1).clamp(min=1))
         layer.running_mean.lerp_(mean.to(layer.running_mean), layer.momentum)
         layer.running_var.lerp_(variance.to(layer.running_var), layer.momentum)

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import math
 import pathlib
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from torch import nn
 
 from rmldnn.component import component
 from rmldnn.engine.interface import Engine
+from rmldnn.engine.scattered import collected
 from rmldnn.engine.scores import Scores, better
 from rmldnn.errors import CheckpointError
 from rmldnn.networks import weights
@@ -35,6 +35,7 @@ def checkpoints(
     load: Path | None = None,
     resume: Path | None = None,
     state_interval: NonNegative = 60.0,
+    shard_size: Count = 2_000_000_000,
 ) -> Checkpoints:
     """Saves the network during training, starts it from a saved one, and lets a training that ended early go on.
 
@@ -51,6 +52,8 @@ def checkpoints(
             folder, or else a folder of a state. `--resume` on the command line is `auto`.
         state_interval: Seconds after which the whole state of a training is saved anew in the run folder; also saved
             with each checkpoint, at the end, and when the run is told to leave.
+        shard_size: Bytes of a state's weights and optimizer from which on the processes write it together, in files of
+            that size, so that none of them needs memory for all of it.
 
     Raises:
         ConfigError: Files cannot be written to `save`.
@@ -59,7 +62,7 @@ def checkpoints(
     if save is not None:
         folder = pathlib.Path(save)
         make_folder(save, key="checkpoints.save")
-    return Checkpoints(folder, interval, load, format, keep or {}, resume, state_interval)
+    return Checkpoints(folder, interval, load, format, keep or {}, resume, state_interval, shard_size)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Checkpoints:
     keep: Keep = field(default_factory=lambda: Keep())
     resume: str | None = None
     state_interval: float = 60.0
+    shard_size: int = 2_000_000_000
 
     def load_into(self, network: nn.Module, layers: Any = None) -> None:
         """Loads the checkpoint, else the weights that come with the network, if there are any; every process does.
@@ -196,9 +200,10 @@ class Saver:
             self._best = state["best"]
 
     def _write(self, path: pathlib.Path, epoch: int) -> None:
-        with self._engine.whole() if self._engine is not None else nullcontext():
-            if self._writes:
-                weights.write(path, self._network, epoch)
+        found = self._engine.weights(self._network) if self._engine is not None else self._network.state_dict()
+        whole = {name: here for name, value in found.items() if (here := collected(value, 0)) is not None}
+        if self._writes:
+            weights.write(path, self._network, epoch, whole)
 
     def _path(self, folder: pathlib.Path, epoch: int | str) -> pathlib.Path:
         return folder / f"model_checkpoint_{epoch}.{self._kind}"

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
@@ -21,11 +22,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.futures import Future
 
 from rmldnn.engine import cores
 from rmldnn.engine.batch_norm import Share, synchronize
+from rmldnn.engine.buckets import Buckets
 from rmldnn.engine.compute import Compute
-from rmldnn.engine.heartbeat import Heartbeat, farewell
+from rmldnn.engine.heartbeat import UNREACHABLE, Heartbeat, farewell
 from rmldnn.engine.learning import Learning
 from rmldnn.engine.local import LocalEngine
 from rmldnn.engine.partitioned import Partitioned, by_parameter, require_parts
@@ -34,7 +37,9 @@ from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.engine.ranks import Ranks
 from rmldnn.engine.rendezvous import meet
 from rmldnn.engine.route import interface
+from rmldnn.engine.scattered import Scattered
 from rmldnn.engine.silence import quiet
+from rmldnn.engine.swapping import room
 from rmldnn.engine.zero import Zero
 from rmldnn.errors import LaunchError, StoppedError
 from rmldnn.steps import Batch
@@ -60,8 +65,9 @@ class DistributedEngine(LocalEngine):
         self.world = ranks.world
         self.device = _device(ranks)
         self._ranks = ranks
-        with quiet(errors=True), meet(ranks, timeout) as (store, address, port):
-            self._heartbeat = Heartbeat(ranks, store, address, timeout)
+        self._disk = ExitStack()
+        with quiet(errors=True) as voice, meet(ranks, timeout) as (store, address, port):
+            self._heartbeat = Heartbeat(ranks, store, address, timeout, voice)
             leads = interface(self._heartbeat.local_address)
             Ranks.export_defaults(GLOO_SOCKET_IFNAME=leads or "")  # the host's own name may lead nowhere
             ranks.export(address, port)
@@ -90,8 +96,7 @@ class DistributedEngine(LocalEngine):
         if optimizer is None:
             return _Replica(prepared(network, compute, self.device))
         share = Share(twice=getattr(optimizer, "needs_closure", False))
-        if self.world > 1 and compute.sync_batchnorm:
-            synchronize(network, share)
+        synchronized = self.world > 1 and compute.sync_batchnorm and synchronize(network, share)
         stage = self.zero.stage
         if stage:
             require_parts(optimizer, stage)
@@ -103,7 +108,12 @@ class DistributedEngine(LocalEngine):
             self._learning = Learning(optimizer, compute, self.device)
             return _Replica(run, share=share)
         groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
-        settings = self.zero.settings(
+        zero = self.zero
+        if zero.offload == "nvme":
+            with quiet():
+                place = self._disk.enter_context(room(zero.offload_path, optimizer, self.world, _disk_reader))
+            zero = replace(zero, offload_path=place)
+        settings = zero.settings(
             self.world, compute.accumulate, compute.gradient_clip if stage else None, on_gpu=self.device.type == "cuda"
         )
         if stage:
@@ -114,31 +124,48 @@ class DistributedEngine(LocalEngine):
         else:
             with quiet(), _contiguous([parameter for group in groups for parameter in group["params"]]):
                 deepspeed, _ = _initialize(run, optimizer, settings)
-            self._learning = Learning(
-                optimizer,
-                compute,
-                self.device,
-                partial(deepspeed.backward, scale_wrt_gas=False),
-                deepspeed.step,
-                deepspeed.set_gradient_accumulation_boundary,
-            )
-        return _Replica(run, deepspeed, share)
+            backward: Callable[[Tensor], Any] = partial(deepspeed.backward, scale_wrt_gas=False)
+            if self.world > 1 and self.zero.overlapping:
+                # Statistics of a layer's batch, which the backward pass waits for, do not queue up behind a bucket.
+                apart = dist.new_group(timeout=PATIENCE) if synchronized else None
+                backward = _summing(deepspeed, Buckets(network.parameters(), self.zero.bucket_size, apart))
+            boundary = deepspeed.set_gradient_accumulation_boundary
+            self._learning = Learning(optimizer, compute, self.device, backward, deepspeed.step, boundary)
+        # Where all processes have all, DeepSpeed's forward adds nothing but hooks that refuse gradients of outputs.
+        return _Replica(run, deepspeed if stage else None, share)
 
-    def whole(self, *, changed: bool = False) -> AbstractContextManager[None]:
-        """Inside, the network's parameters are whole in every process; all call it."""
+    def weights(self, network: nn.Module) -> Mapping[str, Tensor | Scattered]:
+        """A network's weights and statistics; where each process keeps a part of them, scattered."""
         if isinstance(self._learning, Partitioned):
-            return self._learning.whole(changed=changed)
-        return nullcontext()
+            return self._learning.weights(network)
+        return super().weights(network)
+
+    def load_weights(self, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        """Puts others in their place, the same in all processes."""
+        if isinstance(self._learning, Partitioned):
+            self._learning.load_weights(network, weights)
+        else:
+            super().load_weights(network, weights)
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sums a tensor over all processes; on the way back the gradient is multiplied by their number."""
         return _Total.apply(tensor, self.world)  # type: ignore[no-any-return, no-untyped-call]
+
+    def begin_total(self, tensor: Tensor) -> Future[list[Tensor]]:
+        """Begins to sum a tensor of the CPU over all processes, in its place."""
+        return dist.all_reduce(tensor, async_op=True).get_future()  # type: ignore[no-any-return]
 
     def told(self, text: str) -> str:
         """What the first process says, in all of them."""
         words = [text]
         dist.broadcast_object_list(words, 0)
         return words[0]
+
+    def everyone(self, thing: Any) -> list[Any]:
+        """What each process gives, in all of them."""
+        things: list[Any] = [None] * self.world
+        dist.all_gather_object(things, thing)
+        return things
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """Brings names and outputs of all processes to rank 0, in the order of the samples."""
@@ -194,18 +221,19 @@ class DistributedEngine(LocalEngine):
     def _beginning(self) -> Iterator[None]:
         """Lets go of the other processes if one of them, or this one, fails."""
         try:
-            yield
+            with self._heartbeat.bounded():
+                yield
         except Exception as error:
             reason = self._heartbeat.reason(2.0 if isinstance(error, RuntimeError) else 0.0)
             self._let_go(well=False)
             if isinstance(error, RuntimeError):
+                reason = reason or f"{UNREACHABLE} ({str(error).splitlines()[0]})"
                 raise LaunchError(farewell(self._ranks, reason)) from error
             raise
 
     def _introduce(self) -> Placement:
         """Takes this process's share of its machine."""
-        everyone: list[Any] = [None] * self.world
-        dist.all_gather_object(everyone, Presence.of(self.device))
+        everyone = self.everyone(Presence.of(self.device))
         place = placement(self.rank, everyone, self._ranks.threads, cores.quota())
         if self.device.type == "cpu":
             place.take()
@@ -214,6 +242,7 @@ class DistributedEngine(LocalEngine):
 
     def _let_go(self, *, well: bool, last: bool = False) -> None:
         self._learning = None
+        self._disk.close()
         if not well:  # first, as whoever waits for this process on a GPU hears it from nobody else
             self._heartbeat.close(well=False)
         if dist.is_initialized() and (well or self.device.type == "cpu"):  # a GPU would wait for the others
@@ -243,7 +272,7 @@ class _Replica(nn.Module):
     """The network of this process, which copes with a share of no sample at all.
 
     Many layers do not, yet the backward pass must reach every parameter in every process. So one sample of zeros goes
-    through the network, and nothing of its output is kept.
+    through the network, and nothing of its output is kept. Of several inputs, each tensor has the samples first.
     """
 
     def __init__(self, network: nn.Module, learning: nn.Module | None = None, share: Share | None = None) -> None:
@@ -252,7 +281,7 @@ class _Replica(nn.Module):
         self._share = share or Share()
         self._learning = [learning or network]  # in a list, lest its parameters count twice
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Any) -> Any:
         if not torch.is_grad_enabled():
             with (
                 torch.inference_mode(False),
@@ -261,24 +290,36 @@ class _Replica(nn.Module):
                 return self._run(self.network, inputs)
         return self._run(self._learning[0], inputs)
 
-    def _run(self, run: nn.Module, inputs: Tensor) -> Tensor:
-        self._share.empty = not len(inputs)
-        if len(inputs):
-            return run(inputs)  # type: ignore[no-any-return]
-        return run(inputs.new_zeros(1, *inputs.shape[1:]))[:0]  # type: ignore[no-any-return]
+    def _run(self, run: nn.Module, inputs: Sequence[Any]) -> Any:
+        self._share.empty = any(isinstance(each, Tensor) and not len(each) for each in inputs)
+        if not self._share.empty:
+            return run(*inputs)
+        output = run(*(each.new_zeros(1, *each.shape[1:]) if isinstance(each, Tensor) else each for each in inputs))
+        return output[:0] if isinstance(output, Tensor) else tuple(part[:0] for part in output)
 
 
-def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, Any]) -> tuple[Any, Any]:
+def _imported() -> Any:
+    """DeepSpeed, which takes seconds to import, for a run that needs it."""
     if not torch.cuda.is_available():
         Ranks.export_defaults(DS_ACCELERATOR="cpu")
     import deepspeed
 
     for handler in logging.getLogger("DeepSpeed").handlers:
-        if isinstance(handler, logging.StreamHandler):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
             handler.setStream(sys.stderr)  # standard output is the log of the run
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     # Gloo reduces well enough, and this operator would be compiled at first use: a minute, and a compiler, for nothing.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    return deepspeed
+
+
+def _disk_reader() -> None:
+    """Loads DeepSpeed's operator for files, and compiles it where that was never done."""
+    _imported().ops.op_builder.AsyncIOBuilder().load(verbose=False)
+
+
+def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, Any]) -> tuple[Any, Any]:
+    deepspeed = _imported()
     engine, *_ = deepspeed.initialize(model=network, optimizer=optimizer, dist_init_required=False, config=settings)
     inner = getattr(engine.optimizer, "optimizer", optimizer)
     if inner is not optimizer:  # an Adagrad that DeepSpeed made anew, without groups and learning rates
@@ -286,6 +327,17 @@ def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: 
         optimizer.state.update(inner.state)
         engine.optimizer.optimizer = optimizer
     return engine, deepspeed.zero.GatheredParameters
+
+
+def _summing(deepspeed: Any, buckets: Buckets) -> Callable[[Tensor], None]:
+    """DeepSpeed's backward pass, the gradients of which are summed up by buckets."""
+    deepspeed.enable_backward_allreduce = False
+
+    def backward(loss: Tensor) -> None:
+        with buckets.summing() if deepspeed.is_gradient_accumulation_boundary() else nullcontext():
+            deepspeed.backward(loss, scale_wrt_gas=False)
+
+    return backward
 
 
 @contextmanager

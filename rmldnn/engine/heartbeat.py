@@ -9,13 +9,16 @@ waits inside a library for somebody who is gone could wait for ever.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import resource
 import secrets
 import select
 import socket
-import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from torch._C._distributed_c10d import Store
 
@@ -26,7 +29,12 @@ ALIVE, DONE, OVER = b".", b"d", b"!"
 _PACE = 1.0
 _GRACE = 10.0
 """Seconds in which a process may end by itself."""
+_FILES = 16
+"""Files and lines for each process of the run: those of the store, of Gloo, of this module, and some to spare."""
 _KEY = "rmldnn/heartbeat"
+UNREACHABLE = (
+    "processes that have found each other could not be joined: each machine has to reach each other one, on all ports"
+)
 
 
 class Heartbeat:
@@ -37,14 +45,18 @@ class Heartbeat:
         store: How the processes find each other.
         address: Where process 0 is.
         timeout: Seconds of silence after which a process counts as gone.
+        voice: A descriptor by which this process can always be heard.
 
     Raises:
         OSError: There is no way to process 0.
         DistError: Process 0 does not answer.
     """
 
-    def __init__(self, ranks: Ranks, store: Store, address: str, timeout: float) -> None:
+    def __init__(self, ranks: Ranks, store: Store, address: str, timeout: float, voice: int = 2) -> None:
         self._ranks = ranks
+        _allow_files(_FILES * ranks.world)
+        self._voice = os.dup(voice)
+        self._deadline = math.inf
         self._timeout = timeout
         self._lines: dict[int, socket.socket] = {}
         self._heard: dict[int, float] = {}
@@ -68,6 +80,13 @@ class Heartbeat:
         """Why the run cannot go on, as far as it becomes known in some seconds; else empty."""
         self._over.wait(patience)
         return self._reason
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """Ends this process, with a word about the network, if what is inside takes much longer than the timeout."""
+        self._deadline = time.monotonic() + self._timeout + _GRACE
+        yield
+        self._deadline = math.inf
 
     def close(self, *, well: bool, last: bool = False) -> None:
         """Lets go of the others.
@@ -93,7 +112,7 @@ class Heartbeat:
             store.set(_KEY, f"{server.getsockname()[1]} {word} {socket.gethostname()}")
             end = time.monotonic() + self._timeout
             while len(self._lines) < self._ranks.world - 1 and time.monotonic() < end:
-                if not select.select([server], [], [], _PACE)[0]:
+                if not _ready([server], _PACE):
                     continue
                 line, _ = server.accept()
                 if not self._welcome(line, word):
@@ -127,7 +146,7 @@ class Heartbeat:
         last = turn = time.monotonic()
         while self._lines and not self._ended.is_set() and 0 not in self._done:
             ranks = {line: rank for rank, line in self._lines.items()}
-            for line in select.select(list(ranks), [], [], _PACE / 4)[0]:
+            for line in _ready(ranks, _PACE / 4):
                 self._hear(ranks[line], line)
             now = time.monotonic()
             if now - turn > 2 * _PACE:  # this process was stopped, maybe the others with it
@@ -140,6 +159,8 @@ class Heartbeat:
             for rank in list(self._lines):
                 if now - self._heard[rank] > self._timeout:
                     self._lose(rank, f"has given no sign of life for {self._timeout:g} s: it hangs, or was cut off")
+            if now > self._deadline:
+                self._stop(UNREACHABLE)
             if self._over.is_set():
                 if not self._leaving:
                     self._end()
@@ -175,8 +196,7 @@ class Heartbeat:
     def _end(self) -> None:
         """Ends this process if it does not end by itself."""
         if not self._ended.wait(_GRACE):
-            sys.stderr.write(f"rmldnn: error: {farewell(self._ranks, self._reason)}\n")
-            sys.stderr.flush()
+            os.write(self._voice, f"rmldnn: error: {farewell(self._ranks, self._reason)}\n".encode())
             os._exit(1)
 
     def _hang_up(self) -> None:
@@ -191,6 +211,25 @@ def farewell(ranks: Ranks, reason: str) -> str:
         "first message of that process says why (none: it was killed, for want of memory perhaps, or its machine is "
         "gone); a training goes on from its newest state by --resume"
     )
+
+
+def _allow_files(count: int) -> None:
+    """Lets this process open so many files more than usual, as far as the system admits it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1024 + count
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
+
+
+def _ready(lines: Iterable[socket.socket], seconds: float) -> list[socket.socket]:
+    """Those of some sockets from which something can be read, once there is one; any number of them."""
+    known = {line.fileno(): line for line in lines}
+    poll = select.poll()
+    for number in known:
+        poll.register(number, select.POLLIN)
+    return [known[number] for number, _ in poll.poll(seconds * 1000)]
 
 
 def _say(line: socket.socket, signs: bytes) -> None:

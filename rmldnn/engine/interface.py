@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.futures import Future
 
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Objective
 from rmldnn.engine.ranks import Ranks
+from rmldnn.engine.scattered import Scattered
 from rmldnn.engine.zero import Zero
 from rmldnn.steps import Batch
 
@@ -74,8 +75,29 @@ class Engine(Protocol):
         """Turns from learning to evaluation, or back: the network's mode, and which weights it computes with."""
         ...
 
+    def weights(self, network: nn.Module) -> Mapping[str, Tensor | Scattered]:
+        """The weights and statistics of a network, by name, as its `state_dict` has them.
+
+        Args:
+            network: What was prepared, or a part of it.
+        """
+        ...
+
+    def load_weights(self, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        """Puts others in their place, one at a time.
+
+        Args:
+            network: What was prepared, or a part of it.
+            weights: All of them, the same in all processes; those of a memory map need not fit into memory.
+        """
+        ...
+
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps besides the network's weights; asked for while learning."""
+        """What a checkpoint keeps besides the weights, of the same form in all processes; asked for while learning.
+
+        Returns:
+            Numbers, texts, lists and dictionaries of them, tensors, and `Scattered` where a process has only a part.
+        """
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -86,16 +108,20 @@ class Engine(Protocol):
         """Sums a tensor over all processes, gradients included; all call it, with equal shapes."""
         ...
 
-    def whole(self, *, changed: bool = False) -> AbstractContextManager[None]:
-        """Inside, the network's parameters are whole in every process, which all call it.
+    def begin_total(self, tensor: Tensor) -> Future[list[Tensor]]:
+        """Begins to sum a tensor of the CPU over all processes, in its place; all call it, with equal shapes.
 
-        Args:
-            changed: Whether they are changed inside, in all processes alike.
+        Returns:
+            What is done when the sum is there.
         """
         ...
 
     def told(self, text: str) -> str:
         """What the first process says, in all of them."""
+        ...
+
+    def everyone(self, thing: Any) -> list[Any]:
+        """What each process gives, by rank, in all of them; something small that can be pickled."""
         ...
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:

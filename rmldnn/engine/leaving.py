@@ -8,9 +8,6 @@ import signal
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-from rmldnn.errors import StoppedError
-from rmldnn.steps import Step
-
 _PR_SET_PDEATHSIG = 1
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
@@ -45,7 +42,9 @@ def _left(number: int, _: FrameType | None) -> NoReturn:
 
 
 class Leave:
-    """Notes the first signal, so that the run can save its state at the next good moment; a second one ends it at once.
+    """Notes the first signal, so that the run can save its state at the next good moment; Ctrl-C after it ends at once.
+
+    The others may come twice: SLURM sends SIGTERM to a task once more than needed, within milliseconds.
 
     A context manager; signals mean before and after what they meant.
     """
@@ -66,31 +65,6 @@ class Leave:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self.signal:
-            if number == signal.SIGINT:
-                raise KeyboardInterrupt
-            raise LeftError(number)
-        self.signal = number
-
-
-class Unsaved:
-    """Consumes the steps of a run that has no state to save, as the last consumer.
-
-    Args:
-        leave: Whether the run is to leave.
-    """
-
-    def __init__(self, leave: Leave) -> None:
-        self._leave = leave
-
-    def consume(self, step: Step) -> None:  # noqa: ARG002 - any step will do
-        """Leaves if the run is told to.
-
-        Raises:
-            StoppedError: It is.
-        """
-        if self._leave.signal:
-            raise StoppedError(self._leave.signal, f"stopped by {signal.Signals(self._leave.signal).name}")
-
-    def close(self) -> None:
-        """Has nothing to complete."""
+        if self.signal and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = self.signal or number

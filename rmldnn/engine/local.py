@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.futures import Future
 
 from rmldnn.engine import cores
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Learning, Objective
 from rmldnn.engine.memory import is_exhausted
 from rmldnn.engine.prepared import last_channels, prepared
+from rmldnn.engine.scattered import Scattered
 from rmldnn.errors import RmldnnError
 from rmldnn.losses.reduction import alone
 from rmldnn.steps import Batch
@@ -78,13 +79,27 @@ class LocalEngine:
         if self._learning is not None:
             self._learning.load_state_dict(state)
 
-    def whole(self, *, changed: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002
-        """The network's parameters are."""
-        return nullcontext()
+    def weights(self, network: nn.Module) -> Mapping[str, Tensor | Scattered]:
+        """A network's weights and statistics."""
+        return network.state_dict()
+
+    def load_weights(self, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        """Puts others in their place."""
+        network.load_state_dict(weights)
+
+    def begin_total(self, tensor: Tensor) -> Future[list[Tensor]]:
+        """It is there."""
+        done: Future[list[Tensor]] = Future()
+        done.set_result([tensor])
+        return done
 
     def told(self, text: str) -> str:
         """The same."""
         return text
+
+    def everyone(self, thing: Any) -> list[Any]:
+        """This one's."""
+        return [thing]
 
     def gather(self, batch: Batch, output: Tensor) -> tuple[Sequence[str], Tensor | None]:
         """All samples are here already."""

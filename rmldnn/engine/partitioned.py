@@ -8,16 +8,18 @@ processes goes on at any stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from rmldnn.engine.average import Average
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Objective, marked, own_kernels
+from rmldnn.engine.pieces import Pieces, Pieces3
+from rmldnn.engine.scattered import Scattered
+from rmldnn.engine.swapping import Swapped
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.steps import Batch
 
@@ -76,7 +78,8 @@ class Partitioned:
         self.parameters: list[nn.Parameter] = [parameter for group in groups for parameter in group["params"]]
         self._deepspeed = deepspeed
         zero = deepspeed.optimizer
-        self._pieces = _Pieces3(zero, gathered) if deepspeed.zero_optimization_stage() == 3 else _Pieces(zero)
+        whole = Swapped if getattr(zero, "swap_optimizer", False) else Pieces3
+        self._pieces = whole(zero, gathered) if deepspeed.zero_optimization_stage() == 3 else Pieces(zero)
         self._pieces.clear(self.parameters)
         self._groups = groups
         self._scale = LossScale() if compute.precision == "fp16" else None
@@ -116,20 +119,16 @@ class Partitioned:
         if self.average is not None:
             self.average.swap(yes)
 
-    def whole(self, *, changed: bool) -> AbstractContextManager[None]:
-        """Inside, parameters are whole in every process.
+    def weights(self, network: nn.Module) -> dict[str, Tensor | Scattered]:
+        """The weights and statistics of the network."""
+        return self._pieces.weights(network)
 
-        Args:
-            changed: Whether those of the first process are new, for all to take.
-        """
-        return self._pieces.gathered(self.parameters_of_the_network(), changed)
-
-    def parameters_of_the_network(self) -> list[nn.Parameter]:
-        """All, also those that do not learn."""
-        return list(self._deepspeed.module.parameters())
+    def load_weights(self, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        """Puts others in their place, the same in all processes."""
+        self._pieces.load_weights(network, weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps besides the weights, the same as of one process; all processes ask for it."""
+        """What a checkpoint keeps besides the weights, the same as of one process, scattered."""
         number, state, groups = 0, {}, []
         for group, now in zip(self._groups, self._by_group(), strict=True):
             keys = {key: value for key, value in now.items() if key != "params"}
@@ -150,7 +149,7 @@ class Partitioned:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint, whose weights the network has already."""
-        self._deepspeed.optimizer.refresh_fp32_params()
+        self._pieces.refresh()
         self._pieces.clear(self.parameters)
         kept = state["optimizer"]
         sizes = [len(group["params"]) for group in self._groups]
@@ -161,8 +160,9 @@ class Partitioned:
                 one.update({key: value for key, value in group.items() if key != "params"} | own_kernels(one))
         for number, parameter in enumerate(self.parameters):
             flat = self._pieces.flat(parameter)
-            for key, value in kept["state"].get(number, {}).items():
-                self._take(parameter, flat, key, value)
+            with self._pieces.here(parameter):
+                for key, value in kept["state"].get(number, {}).items():
+                    self._take(parameter, flat, key, value)
         if self.average is not None and "average" in state:
             self.average.updates = state["average"]["updates"]
             for parameter, mean in zip(self.parameters, state["average"]["means"], strict=True):
@@ -180,9 +180,9 @@ class Partitioned:
         return result
 
     def _whole(self, parameter: nn.Parameter, flat: Tensor, value: Any) -> Any:
-        """What is kept for a parameter, whole and on the CPU; what is no number for each weight, as it is."""
+        """What is kept for a parameter, scattered; what is no number for each weight, as it is."""
         if isinstance(value, Tensor) and value.shape == flat.shape:
-            return self._pieces.get(parameter, value).cpu()
+            return self._pieces.scattered(parameter, value)
         return value.detach().cpu().clone() if isinstance(value, Tensor) else value  # one for each: a file keeps ties
 
     def _take(self, parameter: nn.Parameter, flat: Tensor, key: str, value: Any) -> None:
@@ -190,115 +190,15 @@ class Partitioned:
         if isinstance(value, Tensor) and value.shape == self._pieces.shape(parameter) and value.ndim:
             self._pieces.put(parameter, mine.setdefault(key, torch.zeros_like(flat)), value)
         elif isinstance(value, Tensor) and any(group.get("fused") for group in self.optimizer.param_groups):
-            mine[key] = value.to(flat.device)
+            mine[key] = value.to(flat.device, copy=True)
         else:
             mine[key] = value.clone() if isinstance(value, Tensor) else value
-
-
-class _Pieces:
-    """Where the parts of parameters are, in stages 1 and 2: a flat tensor for each group of parameters.
-
-    Args:
-        zero: DeepSpeed's optimizer.
-    """
-
-    def __init__(self, zero: Any) -> None:
-        self._zero = zero
-        self._place = {id(p): place for place, group in enumerate(zero.bit16_groups) for p in group}
-
-    def all(self) -> list[Tensor]:
-        """This process's flat tensors."""
-        return list(self._zero.single_partition_of_fp32_groups)
-
-    def flat(self, parameter: nn.Parameter) -> Tensor:
-        """The flat tensor that a part of a parameter is in, or would be."""
-        return self.all()[self._place[id(parameter)]]
-
-    def shape(self, parameter: nn.Parameter) -> torch.Size:
-        """Of the whole."""
-        return parameter.shape
-
-    def get(self, parameter: nn.Parameter, flat: Tensor) -> Tensor:
-        """The whole of a tensor, parts of which are in processes' flat tensors."""
-        whole = torch.zeros(parameter.numel(), dtype=flat.dtype, device=parameter.device)
-        mapping: Any = parameter._hp_mapping  # type: ignore[attr-defined]
-        if mapping is not None:
-            here, there = mapping.lp_fragment_address, mapping.hp_fragment_address
-            whole[here.start : here.start + here.numel] = flat[there.start : there.start + there.numel]
-        dist.all_reduce(whole)
-        return whole.view_as(parameter)
-
-    def put(self, parameter: nn.Parameter, flat: Tensor, value: Tensor) -> None:
-        """Puts this process's part of a tensor into its flat tensor."""
-        mapping: Any = parameter._hp_mapping  # type: ignore[attr-defined]
-        if mapping is not None:
-            here, there = mapping.lp_fragment_address, mapping.hp_fragment_address
-            part = value.reshape(-1)[here.start : here.start + here.numel]
-            flat.data[there.start : there.start + there.numel].copy_(part)
-
-    def clear(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Makes what belongs to no parameter zero, as norms of flat tensors count it; here it is."""
-
-    def publish(self) -> None:
-        """Lets the parameters be what the flat tensors are."""
-        self._zero.update_lp_params()
-
-    def gathered(self, parameters: Sequence[nn.Parameter], changed: bool) -> AbstractContextManager[None]:
-        """Parameters are whole anyway, and every process loads them alike."""
-        del parameters, changed
-        return nullcontext()
-
-
-class _Pieces3(_Pieces):
-    """The same in stage 3: flat tensors of many parameters each, which are the parameters too."""
-
-    def __init__(self, zero: Any, gathered: Callable[..., AbstractContextManager[None]]) -> None:
-        self._zero = zero
-        self._gathered = gathered
-
-    def all(self) -> list[Tensor]:
-        return list(self._zero.fp32_partitioned_groups_flat)
-
-    def flat(self, parameter: nn.Parameter) -> Tensor:
-        return self.all()[self._address(parameter)[0]]
-
-    def shape(self, parameter: nn.Parameter) -> torch.Size:
-        return parameter.ds_shape  # type: ignore[attr-defined, no-any-return]
-
-    def get(self, parameter: nn.Parameter, flat: Tensor) -> Tensor:
-        _, start, count = self._address(parameter)
-        part = flat[start : start + count].to(parameter.device)
-        parts = part.new_empty(dist.get_world_size(), count)
-        dist.all_gather(list(parts.unbind()), part)
-        return parts.view(-1)[: self.shape(parameter).numel()].view(self.shape(parameter))
-
-    def put(self, parameter: nn.Parameter, flat: Tensor, value: Tensor) -> None:
-        _, start, count = self._address(parameter)
-        part = value.reshape(-1)[dist.get_rank() * count : (dist.get_rank() + 1) * count]  # the last may be short
-        flat.data[start : start + part.numel()].copy_(part)
-
-    def clear(self, parameters: Sequence[nn.Parameter]) -> None:
-        for parameter in parameters:
-            place, start, count = self._address(parameter)
-            own = min(max(self.shape(parameter).numel() - dist.get_rank() * count, 0), count)
-            self.all()[place].data[start + own : start + count].zero_()  # nobody has written there
-
-    def publish(self) -> None:
-        for place in range(len(self.all())):
-            self._zero._reassign_or_swap_out_partitioned_parameters(place)
-        self._zero.empty_partition_cache()  # what was brought together is old
-
-    def gathered(self, parameters: Sequence[nn.Parameter], changed: bool) -> AbstractContextManager[None]:
-        return self._gathered(list(parameters), modifier_rank=0 if changed else None)
-
-    def _address(self, parameter: nn.Parameter) -> tuple[int, int, int]:
-        return self._zero.grad_position[self._zero.get_param_id(parameter)]  # type: ignore[no-any-return]
 
 
 class _Average(Average):
     """The running mean of this process's parts of the weights, which change places by value, as others look at them."""
 
-    def __init__(self, pieces: _Pieces, decay: float) -> None:
+    def __init__(self, pieces: Pieces, decay: float) -> None:
         super().__init__([nn.Parameter(flat, requires_grad=False) for flat in pieces.all()], decay)
         self._pieces = pieces
 

@@ -12,7 +12,7 @@ srun                           SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID
 
 The first launcher of the table that left its mark counts; srun's processes may have PMI_RANK and PMIX_RANK too. mpi4py
 is never needed. Launchers that give no address work on one node as they are; over several nodes MASTER_ADDR and
-MASTER_PORT say where rank 0 listens, and srun's list of nodes does.
+MASTER_PORT say where rank 0 listens, and in a job of SLURM its list of nodes does.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class Ranks:
             else:
                 local_world = -(-world // _number(have, "SLURM_STEP_NUM_NODES", 1) if "SLURM" in mark else world)
             local_rank = _number(have, local_name, 0) if local_name in have else rank % local_world
-            address = _address(_on_slurm(have) if "SLURM" in mark else have, required=local_world < world)
+            several = local_world < world
+            address = _address(_on_slurm(have, mark) if several else have, required=several)
             job = " ".join(have[name] for name in job_names if name in have) or f"child of {os.getppid()}"
             return cls(rank, world, local_rank, local_world, address, job, threads)
         if "PMIX_RANK" in have:
@@ -160,10 +161,14 @@ def surroundings(*prefixes: str) -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name.startswith(prefixes or "")}
 
 
-def _on_slurm(have: Mapping[str, str]) -> Mapping[str, str]:
-    """Names the first node of a job step as the address, and a port that few other jobs have."""
-    nodes = have.get("SLURM_STEP_NODELIST") or have.get("SLURM_JOB_NODELIST")
-    if "MASTER_ADDR" in have or "MASTER_PORT" in have or not nodes or have.get("SLURM_STEP_NUM_NODES") == "1":
+def _on_slurm(have: Mapping[str, str], mark: str) -> Mapping[str, str]:
+    """Names the first node of a job of SLURM, or of srun's step, as the address, and a port that few other jobs have.
+
+    What mpirun starts on other nodes may be in a step of its own that leaves the first node out: there the job counts.
+    """
+    names = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST")
+    nodes = next((have[name] for name in (names if "SLURM" in mark else reversed(names)) if name in have), None)
+    if "MASTER_ADDR" in have or "MASTER_PORT" in have or not nodes:
         return have
     first = re.sub(r"\[([^\],-]*)[^\]]*\]", r"\1", nodes).split(",")[0]  # gpu[01-04,7],cpu1 -> gpu01
     number = int("0" + re.sub(r"\D", "", have.get("SLURM_JOB_ID", "")))

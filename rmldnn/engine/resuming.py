@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import nn
 
 from rmldnn.engine import states
+from rmldnn.engine.agreement import Agreement
 from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.guard import Guard
 from rmldnn.engine.interface import Engine
-from rmldnn.engine.leaving import SIGNALS, Leave
+from rmldnn.engine.leaving import Leave
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.states import State
 from rmldnn.engine.terms import Terms
@@ -85,12 +86,12 @@ class Resumable:
         self._records = dict(records)
         self._checkpoints = checkpoints
         self._guard = guard
-        self._leave = leave
+        self._agreement = Agreement(engine, leave)
         self._saved = time.monotonic()
         self._begun = False
         self._from: State | None = None
         if engine.rank == 0:
-            _require_room(folder, network, terms.numbers)
+            _require_room(folder, terms)
 
     def resume(
         self,
@@ -118,8 +119,7 @@ class Resumable:
             schedule["done"] = epoch - 1 + share(seen)
         try:
             self._terms.settle(engine, weights)
-            with self._engine.whole(changed=True):
-                self._network.load_state_dict(weights)
+            self._engine.load_weights(self._network, weights)
             self._engine.load_state_dict(engine)
             for name, part in {**self._parts, "progress": self._progress}.items():
                 if name in kept["parts"]:
@@ -147,7 +147,7 @@ class Resumable:
         if not self._begun:
             self._begin()
         old = time.monotonic() - self._saved > self._checkpoints.state_interval
-        leave, old = self._agreed(self._leave.signal, old)
+        leave, old = self._agreement.heard(old, now=isinstance(step, EpochEnd))
         ends = isinstance(step, EpochEnd) and (step.last or self._checkpoints.due(step))
         if leave or ends or (old and not isinstance(step, EvalStep)):
             place = self._save()
@@ -167,54 +167,51 @@ class Resumable:
         if self._engine.rank == 0:
             states.clear(self._folder, *place)
 
-    def _agreed(self, leave: int, old: bool) -> tuple[int, bool]:
-        """What all processes do if one of them is to leave, or finds the state old."""
-        if self._engine.world == 1:
-            return leave, old
-        votes = self._engine.total(torch.tensor([*(leave == number for number in SIGNALS), old], dtype=torch.int64))
-        *told, late = votes.tolist()
-        return next((number for number, count in zip(SIGNALS, told, strict=True) if count), 0), late > 0
-
     def _save(self) -> Path:
         self._guard.check()
         self._engine.evaluating(False)
         progress = self._progress
-        place = self._folder / f"epoch_{progress.epoch}_sample_{progress.seen}"
-        engine = self._engine.state_dict()
-        with self._engine.whole():
-            if self._engine.rank == 0:
-                run = {
-                    "parts": {name: part.state_dict() for name, part in {**self._parts, "progress": progress}.items()},
-                    "records": {name: record.state_dict() for name, record in self._records.items()},
-                }
-                parts = {"network": self._network.state_dict(), "engine": engine, "run": run}
-                facts = {"processes": self._engine.world, **self._terms.facts()}
-                saved = states.save(self._folder, progress.epoch, progress.seen, parts, facts)
-                states.clean(self._folder, saved, _KEPT)
-                self.outputs = [("Run folder", str(self._folder.parent))]
+        parts = {"network": self._engine.weights(self._network), "engine": self._engine.state_dict()}
+        run = {
+            "parts": {name: part.state_dict() for name, part in {**self._parts, "progress": progress}.items()},
+            "records": {name: record.state_dict() for name, record in self._records.items()},
+        }
+        place = states.save(
+            self._engine,
+            self._folder,
+            progress.epoch,
+            progress.seen,
+            parts,
+            {"processes": self._engine.world, **self._terms.facts()},
+            own={"run": run},
+            shard_size=self._checkpoints.shard_size,
+        )
+        if self._engine.rank == 0:
+            states.clean(self._folder, place, _KEPT)
+            self.outputs = [("Run folder", str(self._folder.parent))]
         self._saved = time.monotonic()
         return place
 
 
-def named(resume: str | None) -> State | None:
+def named(engine: Engine, resume: str | None) -> State | None:
     """The state that the user names; None if it is to be the newest of the run folder, or the training begins anew.
 
     Raises:
         CheckpointError: There is none at that place.
     """
-    return None if resume is None or resume.lower() == AUTO else states.load(Path(resume))
+    return None if resume is None or resume.lower() == AUTO else states.load(engine, Path(resume))
 
 
-def newest(folder: Path) -> State | None:
+def newest(engine: Engine, folder: Path) -> State | None:
     """The newest state of a run; None if it was killed before the first one, and begins anew."""
-    state = states.newest(folder)
+    state = states.newest(engine, folder)
     if state is None:
         log.info(f"There is no state to go on from in `{folder}`; the training starts anew")
     return state
 
 
-def _require_room(folder: Path, network: nn.Module, numbers: int) -> None:
+def _require_room(folder: Path, terms: Terms) -> None:
     """Refuses a disk without room for the states that stay and the one that is written."""
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    needed = numbers * weights * (_KEPT + 1)
+    weights = 4 * sum(math.prod(shape) for shape in terms.shapes.values())
+    needed = terms.numbers * weights * (_KEPT + 1)
     require_room(folder, needed, key="run_folder", what="states of this training", own="epoch_*/*")

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet(*, errors: bool = False) -> Iterator[None]:
+def quiet(*, errors: bool = False) -> Iterator[int]:
     """Sends standard output to standard error, and drops log records and warnings of libraries.
 
     It works on file descriptors, since Gloo and c10d write to them from C++.
 
     Args:
         errors: Drop what goes to either of them, for calls whose exceptions say it all.
+
+    Yields:
+        The descriptor that is standard error meanwhile.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -32,7 +35,7 @@ def quiet(*, errors: bool = False) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            yield kept[2]
     finally:
         logging.disable(level)
         sys.stdout.flush()

@@ -11,6 +11,9 @@ from rmldnn.engine.compute import Compute, Precision
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.types import Count, Path
 
+BUFFERS = 5
+"""Tensors of `nvme` in memory at once: a weight, its gradient, and what an optimizer keeps, at most three numbers."""
+
 
 @component("engine")
 def engine(
@@ -20,7 +23,7 @@ def engine(
     offload: Literal["cpu", "nvme"] | None = None,
     offload_path: Path = "/tmp/rmldnn",  # noqa: S108 - where fast disks of compute nodes are as a rule
     overlap: bool = True,
-    bucket_size: Count = 25_000_000,
+    bucket_size: Count = 6_500_000,
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] | None = None,
 ) -> Zero:
     """How the processes of a run share the work of DeepSpeed.
@@ -31,9 +34,10 @@ def engine(
             1 what the optimizer keeps, two numbers for each weight with Adam; 2 the gradients as well; 3 the weights
             as well, which are brought together layer by layer.
         offload: Where what the optimizer keeps lies, instead of the memory of the GPU: `cpu` is the machine's memory,
-            `nvme` a fast disk; with `zero` 3 the weights too. Slower, in much less memory.
-        offload_path: Folder for `nvme`, on a disk of each machine.
-        overlap: Sums up gradients while others are still computed, with `zero` 1 to 3 on GPUs.
+            `nvme` a fast disk, with `zero` 3 only. With `zero` 3 the weights are in the machine's memory then. Slower,
+            in much less memory.
+        offload_path: Folder for `nvme`, on a disk of each machine; what is put there is taken away again.
+        overlap: Sums up gradients while others are still computed; with `zero` 1 to 3 on GPUs only.
         bucket_size: Numbers that are sent at once; more take more memory, fewer more messages.
         precision: The same as `precision` at the top level.
     """
@@ -48,7 +52,7 @@ class Zero:
     offload: str | None = None
     offload_path: str = ""
     overlap: bool = True
-    bucket_size: int = 25_000_000
+    bucket_size: int = 6_500_000
     precision: Precision | Literal["auto"] | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
@@ -56,6 +60,11 @@ class Zero:
     def wanted(self) -> bool:
         """Whether one process needs DeepSpeed too."""
         return self.stage > 0 or bool(self.raw)
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether gradients are summed up by `Buckets` in place of DeepSpeed, which has no overlap in stage 0."""
+        return self.stage == 0 and self.overlap and not _OF_THE_SUM & self.raw.keys()
 
     def precise(self, compute: Compute) -> Compute:
         """How to compute, where it is this section that names a precision.
@@ -87,7 +96,7 @@ class Zero:
         optimization: dict[str, Any] = {"stage": self.stage}
         if self.stage:
             optimization |= {
-                "overlap_comm": self.overlap and on_gpu,
+                "overlap_comm": self.overlap and on_gpu and world > 1,  # it waits for the device now and then
                 "reduce_bucket_size": self.bucket_size,
                 "allgather_bucket_size": self.bucket_size,
             }
@@ -95,22 +104,28 @@ class Zero:
             del optimization["allgather_bucket_size"]
             optimization["stage3_param_persistence_threshold"] = 0  # small weights are no exception, so that all move
         if self.offload:
-            place: dict[str, Any] = {"device": self.offload}
-            place |= {"nvme_path": self.offload_path} if self.offload == "nvme" else {}
-            optimization["offload_optimizer"] = {**place, "pin_memory": on_gpu}
+            optimization["offload_optimizer"] = {"device": self.offload, "pin_memory": on_gpu}
             if self.stage == 3:
-                optimization["offload_param"] = {**place, "pin_memory": on_gpu}
+                optimization["offload_param"] = {"device": "cpu", "pin_memory": on_gpu}
+        if self.offload == "nvme":
+            optimization["offload_optimizer"] |= {"nvme_path": self.offload_path, "buffer_count": BUFFERS}
+            optimization["sub_group_size"] = 1  # each weight for itself
         ours = {
             "train_batch_size": world * accumulate,  # bookkeeping only: losses weigh the samples
             "train_micro_batch_size_per_gpu": 1,
             "gradient_accumulation_steps": accumulate,
             "gradient_clipping": clip or 0.0,  # by default DeepSpeed clips the norm to 1, unasked
             "steps_per_print": None,
+            "timers": {"throughput": {"enabled": False}},  # which nobody reads, and which waits for the device
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,
             "zero_optimization": optimization,
         }
         return _over(ours, self.raw)
+
+
+_OF_THE_SUM = {"comms_logger", "communication_data_type", "gradient_predivide_factor", "prescale_gradients"}
+"""What the section `deepspeed` may say of the sum of gradients, so that it must be DeepSpeed's."""
 
 
 def _over(ours: dict[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import signal
@@ -14,6 +15,11 @@ from rmldnn.errors import LaunchError
 
 _WARNING = 120
 """Seconds before the end of its time at which a job is told to leave."""
+LEAST = 300
+"""Seconds below which a job could do little but start and leave."""
+MARK = "# Written by rmldnn submit, which writes it anew."
+"""Second line of each script, by which it is known as ours."""
+_TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<rest>\d+(?::\d+){0,2})")
 
 
 @dataclass(frozen=True)
@@ -61,22 +67,35 @@ class Job:
         return [line for line in [*wanted, *self.more] if line]
 
 
-def script(job: Job, command: Sequence[str], anew: Sequence[str] = ()) -> str:
+def seconds(time: str) -> int | None:
+    """How long a time of SLURM is; None if it is none. `30` and `30:00` are minutes, `2-12` is days and hours."""
+    found = _TIME.fullmatch(time)
+    if found is None:
+        return None
+    numbers = [int(number) for number in found["rest"].split(":")]
+    units = (3600, 60, 1) if found["days"] or len(numbers) > 2 else (60, 1)
+    return 86400 * int(found["days"] or 0) + sum(number * unit for number, unit in zip(numbers, units, strict=False))
+
+
+def script(job: Job, command: Sequence[str], anew: Sequence[str] = (), progress: str = "true") -> str:
     """The script of a job that goes on where it was when SLURM starts it again.
 
     Before its time is over SLURM sends SIGUSR1 to the processes, which save the state and leave with 128 + 10; then the
-    job puts itself into the queue once more. Its number stays the same, and so does its run folder.
+    job puts itself into the queue once more, if anything new was saved: else it would come and go for ever. Its number
+    stays the same, and so does its run folder.
 
     Args:
         job: What it asks for.
         command: What each process runs.
         anew: What the command gets besides, with shell variables; the run folder.
+        progress: A command of the shell whose output is another one when more is saved; by default nothing ever is.
     """
     header = "\n".join(f"#SBATCH {line}" for line in job.lines())
     cpus = f" --cpus-per-task={job.cpus}" if job.cpus else ""
     run = " ".join([shlex.join(command), *anew])
     return f"""\
 #!/bin/bash
+{MARK}
 {header}
 
 # Rank 0 listens on the first node, at a port that other jobs hardly have.
@@ -88,13 +107,22 @@ export MASTER_ADDR MASTER_PORT
 resume=()
 if [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then resume=(--resume); fi
 
+saved() {{ {progress}; }}
+before=$(saved)
+
 # The processes leave together: while one saves the state, the others must not end it. They share out the cores.
 srun --kill-on-bad-exit=0 --wait=0 --cpu-bind=none{cpus} \\
     {run} "${{resume[@]}}"
 code=$?
 
-# SIGUSR1 came {_WARNING} seconds before the end: the state is saved.
-if [ "$code" -eq {128 + signal.SIGUSR1} ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+# SIGUSR1 came {_WARNING} seconds before the end. A job that saved nothing new would come no further the next time.
+if [ "$code" -eq {128 + signal.SIGUSR1} ]; then
+    if [ "$(saved)" != "$before" ]; then
+        scontrol requeue "$SLURM_JOB_ID"
+    else
+        echo "job $SLURM_JOB_ID is not queued again: nothing new was saved in its time ({job.time}); give it more" >&2
+    fi
+fi
 exit "$code"
 """
 

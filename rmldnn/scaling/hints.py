@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rmldnn.engine.buckets import FIRST
 from rmldnn.scaling.model import PARTS, Machine, Prediction, predict, update
 from rmldnn.scaling.probe import Probed
 
@@ -76,10 +77,11 @@ def _other(last: Prediction, probed: Probed, machine: Machine) -> str:
         return f"`sync_batchnorm` false saves up to {saved:.0%} of a step, and changes what is learned."
     if last.limit == "uneven":
         return f"Take a `data.batch_size` that is a multiple of {last.processes:,}, the number of processes."
-    if last.limit == "communication" and method.stage == 0 and probed.device[:3] != "CPU":
+    if last.limit == "communication" and method.stage == 0:
         numbers = -(-measured.gradient // 4 // _BUCKETS)
-        staged = replace(method, stage=2, overlap=True, bucket=4.0 * numbers)
-        part = update(measured, machine, staged, last.nodes, last.batch).seconds / last.seconds
+        sent = replace(method, overlap=True, bucket=4.0 * numbers, first=4.0 * FIRST)
+        part = update(measured, machine, sent, last.nodes, last.batch).seconds / last.seconds
         if part < 0.98:
-            return f"`engine.zero` 2 with `bucket_size` {numbers} sends while it computes, in {part:.0%} of the time."
+            switch = "" if method.overlap else "`engine.overlap` true with "
+            return f"{switch}`engine.bucket_size` {numbers} sends while it computes, in {part:.0%} of the time."
     return ""

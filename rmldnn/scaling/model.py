@@ -91,12 +91,14 @@ class Method:
         overlap: Whether gradients are sent while others are still computed.
         bucket: Bytes that are sent at once.
         accumulate: Batches to an update.
+        first: Bytes of the first bucket, where those are less.
     """
 
     stage: int = 0
     overlap: bool = False
-    bucket: float = 100e6
+    bucket: float = 26e6
     accumulate: int = 1
+    first: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -166,18 +168,19 @@ def slowest(count: int) -> float:
     return NormalDist().inv_cdf((count - 0.375) / (count + 0.25)) if count > 1 else 0.0
 
 
-def buckets(ready: Iterable[tuple[float, int]], limit: float) -> list[tuple[float, int]]:
+def buckets(ready: Iterable[tuple[float, int]], limit: float, first: float = math.inf) -> list[tuple[float, int]]:
     """When each bucket is full, and its bytes.
 
     Args:
         ready: When each gradient is there, and its bytes, in that order.
         limit: Bytes that a bucket holds before it is sent.
+        first: The same of the first one, if that is less.
     """
     result: list[tuple[float, int]] = []
     held, last = 0, 0.0
     for moment, size in ready:
         held, last = held + size, moment
-        if held >= limit:
+        if held >= (limit if result else min(first, limit)):
             result.append((last, held))
             held = 0
     return [*result, (last, held)] if held else result
@@ -203,7 +206,7 @@ def communication(measured: Measured, machine: Machine, method: Method, nodes: i
         return 0.0
     batch = measured.fixed + measured.per_sample * share
     backward = measured.backward * batch
-    full = buckets(measured.ready, method.bucket)
+    full = buckets(measured.ready, method.bucket, method.first)
     size = measured.gradient
 
     def part(size: float) -> float:

@@ -23,6 +23,7 @@ from rmldnn.applications.application import Application
 from rmldnn.config import translate
 from rmldnn.config.instantiate import instantiate, opened_data
 from rmldnn.data.dataset import Data
+from rmldnn.engine.buckets import FIRST
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.local import LocalEngine
@@ -140,9 +141,10 @@ def probe(
     )
     method = Method(
         zero.stage,
-        zero.stage > 0 and zero.overlap and engine.device.type == "cuda",
-        math.inf if zero.stage == 0 else 4.0 * zero.bucket_size,  # DeepSpeed sends all at once in stage 0
+        zero.overlapping or (zero.stage > 0 and zero.overlap and engine.device.type == "cuda"),
+        4.0 * zero.bucket_size if zero.stage or zero.overlapping else math.inf,  # DeepSpeed sends all at once
         compute.accumulate,
+        math.inf if zero.stage else 4.0 * FIRST,
     )
     count = len(data.train) if data is not None and data.train is not None else 0
     exchange = _exchange(engine) if engine.world > 1 else None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rmldnn.config import spec, translate
+from rmldnn.config import parts, spec, translate
 from rmldnn.config.check import trains
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 from rmldnn.launching import slurm
 from rmldnn.launching.slurm import Job
+from rmldnn.networks import keras
+from rmldnn.output.run_folder import RUNS, STATES
 from rmldnn.verbs import configuration, parser
 
 DESCRIPTION = """\
@@ -23,7 +27,8 @@ training saves its state, and the job puts itself into the queue again and goes 
   rmldnn submit config.json --nodes 4 --gpus-per-node 4 --time 2:00:00   a process for each of 16 GPUs
   rmldnn submit config.json --procs-per-node 2 --time 30 --print         only show the script
   rmldnn submit config.json --time 30 -- --mem=0 --exclusive             with further lines for sbatch"""
-_TIME = r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}"
+_CORES = 8
+"""Of each process beside GPUs: one that learns, and some that read; many clusters would give it a single one."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,20 +41,22 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--nodes", type=int, default=1, metavar="N", help="number of machines (1)")
     options.add_argument("--gpus-per-node", type=int, default=0, metavar="N", help="GPUs, and processes, of each")
     options.add_argument("--procs-per-node", type=int, metavar="N", help="processes on each, if not as many as GPUs")
-    options.add_argument("--cpus-per-proc", type=int, default=0, metavar="N", help="cores of each process")
+    options.add_argument("--cpus-per-proc", type=int, metavar="N", help=f"cores of each process ({_CORES} beside GPUs)")
     options.add_argument("--partition", default="", metavar="NAME", help="part of the cluster")
     options.add_argument("--account", default="", metavar="NAME", help="who pays")
     options.add_argument("--lenient", action="store_true", help="unknown keys are warnings, as for a run")
     options.add_argument("--print", action="store_true", dest="show", help="only show the script")
     given = options.parse_intermixed_args(words[:cut])
     file, changes = configuration(given.words)
-    folder = _folder(file, changes, lenient=given.lenient)
+    config = _checked(file, changes, lenient=given.lenient)
     job = _job(given, Path(file).stem, words[cut + 1 :])
     command = [sys.executable, "-m", "rmldnn", file, *changes, *(["--lenient"] if given.lenient else [])]
-    text = slurm.script(job, command, folder)
+    text = slurm.script(job, command, *_folder(job.name, config))
+    path = Path(f"{job.name}.sbatch")
+    if not given.show:
+        _require_ours(path)
     sys.stdout.write(text)
     if not given.show:
-        path = Path(f"{job.name}.sbatch")
         try:
             with replacing(path) as partial:
                 partial.write_text(text, encoding="utf-8")
@@ -60,17 +67,48 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _folder(file: str, changes: Sequence[str], *, lenient: bool) -> list[str]:
-    """A run folder of the job's own, unless the user wants another, so that it goes on with no other run.
+def _checked(file: str, changes: Sequence[str], *, lenient: bool) -> dict[str, Any]:
+    """The composed configuration, after a look at its networks.
 
     Raises:
-        ConfigError: The configuration is wrong; better now than when the job starts.
+        ConfigError: The configuration or a network file is wrong; better now than when the job starts.
     """
     config = translate.compose(spec.load(file, lenient=lenient), changes).values
-    if config.get("run_folder") or not trains(config["data"]):
-        return []
-    name = re.sub(r"[^\w.-]", "_", Path(file).stem)
-    return [f'run_folder="runs/{name}-$SLURM_JOB_ID"']
+    if config.get("layers") is not None:
+        parts.each(config["layers"], keras.read)
+    return config
+
+
+def _folder(name: str, config: dict[str, Any]) -> tuple[list[str], str]:
+    """What a job gets for its run folder, and a command of the shell that tells what the run has saved.
+
+    The folder is the job's own, so that it goes on with no other run, unless the user wants another.
+    """
+    if not trains(config["data"]):
+        if not config["data"].get("hdf5_outfile"):
+            return [], "true"
+        target = Path(config["data"]["hdf5_outfile"])  # what is put together goes on; notes beside it say where
+        return [], f"cat {shlex.quote(str(target.with_name(f'.{target.name}.part.')))}*.json 2>/dev/null"
+    own = f'"{RUNS}/{name}-$SLURM_JOB_ID"'
+    mine = config.get("run_folder")
+    return [] if mine else [f"run_folder={own}"], f"ls {shlex.quote(mine) if mine else own}/{STATES} 2>/dev/null"
+
+
+def _require_ours(path: Path) -> None:
+    """Sees to it that no script is lost that somebody else has written.
+
+    Raises:
+        RmldnnError: It would be.
+    """
+    try:
+        start = path.read_text(encoding="utf-8", errors="replace").splitlines()[:2] if path.exists() else [slurm.MARK]
+    except OSError as error:
+        raise RmldnnError(f"cannot read `{path}`: {error.strerror or error}") from error
+    if slurm.MARK not in start:
+        raise RmldnnError(
+            f"`{path}` is there already, and was not written by rmldnn submit; move it, or give the configuration "
+            "another name (with --print the script is only shown)"
+        )
 
 
 def _job(given: argparse.Namespace, stem: str, more: Sequence[str]) -> Job:
@@ -80,8 +118,15 @@ def _job(given: argparse.Namespace, stem: str, more: Sequence[str]) -> Job:
         for key, value in numbers.items()
         if value is not None and value < (key in ("nodes", "procs_per_node"))
     ]
-    if not re.fullmatch(_TIME, given.time):
+    seconds = slurm.seconds(given.time)
+    if seconds is None:
         message = f"must be minutes, hours:minutes:seconds or days-hours, got `{given.time}`"
+        problems.append(Problem("--time", message, "command line"))
+    elif seconds < slurm.LEAST:
+        message = (
+            f"must be at least {slurm.LEAST // 60} minutes, got `{given.time}`, which SLURM reads as {seconds} s; "
+            "the last two minutes are for saving the state; an hour is `60` or `1:00:00`"
+        )
         problems.append(Problem("--time", message, "command line"))
     problems += [
         Problem("--", f"takes lines for sbatch, which begin with `--`, got `{line}`", "command line")
@@ -92,5 +137,8 @@ def _job(given: argparse.Namespace, stem: str, more: Sequence[str]) -> Job:
         raise ConfigError(problems)
     procs = given.procs_per_node or given.gpus_per_node or 1
     name = re.sub(r"[^\w.-]", "_", stem)
-    wanted = (procs, given.gpus_per_node, given.cpus_per_proc)
-    return Job(name, given.time, given.nodes, *wanted, given.partition, given.account, more)
+    cores = given.cpus_per_proc
+    if cores is None:
+        said = any(line.startswith(("--cpus-per-", "--exclusive")) for line in more)  # by the user's own lines
+        cores = _CORES if given.gpus_per_node and not said else 0
+    return Job(name, given.time, given.nodes, procs, given.gpus_per_node, cores, given.partition, given.account, more)

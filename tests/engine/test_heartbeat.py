@@ -1,14 +1,18 @@
 """Lines between processes that are played by threads of one."""
 
 import contextlib
+import os
+import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from torch.distributed import HashStore
 
-from rmldnn.engine.heartbeat import Heartbeat, farewell
+from rmldnn.engine.heartbeat import UNREACHABLE, Heartbeat, farewell
 from rmldnn.engine.ranks import Ranks
 
 
@@ -106,3 +110,45 @@ def test_a_farewell_says_how_to_go_on():
     words = farewell(Ranks(2, 4), "process 1 on node7 has ended")
     assert words.startswith("process 2 of 4 stops because process 1 on node7 has ended; the first message of that")
     assert words.endswith("goes on from its newest state by --resume")
+
+
+def test_any_number_of_files_may_be_open():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096) if hard > 0 else 4096, hard))
+    held = [os.dup(0) for _ in range(1100)]  # more than `select` can tell apart
+    try:
+        with lines(2) as (first, second):
+            second.close(well=False)
+            assert first.reason(10).endswith("has ended")
+    finally:
+        for number in held:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+ENDLESS = """
+import threading, time
+from torch.distributed import HashStore
+from rmldnn.engine import heartbeat
+from rmldnn.engine.ranks import Ranks
+
+heartbeat._GRACE = 0.5
+store, beats = HashStore(), {}
+
+def one(rank):
+    beats[rank] = heartbeat.Heartbeat(Ranks(rank, 2), store, "127.0.0.1", 3.0)
+
+threads = [threading.Thread(target=one, args=(rank,)) for rank in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+with beats[1].bounded():
+    time.sleep(60)
+"""
+
+
+def test_a_process_that_cannot_be_joined_with_the_others_is_ended():
+    ended = subprocess.run([sys.executable, "-c", ENDLESS], capture_output=True, text=True, timeout=50, check=False)
+    assert ended.returncode == 1
+    assert f"process 1 of 2 stops because {UNREACHABLE}" in ended.stderr

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from rmldnn.engine.average import Average
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.learning import Learning, go_on
 from rmldnn.optimizers.adam import adam
@@ -61,3 +62,15 @@ def test_kernels_are_those_of_the_optimizer_that_goes_on():
     own = other.param_groups[0]["fused"]
     go_on(other, state)
     assert (other.param_groups[0]["fused"], other.param_groups[0]["lr"]) == (own, 0.25)
+
+
+def test_a_mean_of_weights_moves_only_in_turns_of_theirs():
+    learns, rests = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+    average = Average([learns, rests], 0.5)
+    rests.requires_grad_(False)
+    for parameter in (learns, rests):
+        parameter.data += 1
+    average.update()
+    means = average.state_dict()["means"]
+    assert means[0] > 0
+    assert means[1] == 0

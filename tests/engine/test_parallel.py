@@ -43,11 +43,11 @@ def torchrun(folder, processes):
     return [start([*command, SCRIPT, str(folder)], OMP_NUM_THREADS="1")]
 
 
-def srun(folder, processes, *arguments):
+def srun(folder, processes, *arguments, script=SCRIPT):
     """The processes as srun would start them on one node."""
     return [
         start(
-            [sys.executable, SCRIPT, str(folder), *arguments],
+            [sys.executable, script, str(folder), *arguments],
             SLURM_PROCID=str(rank),
             SLURM_STEP_NUM_TASKS=str(processes),
             SLURM_LOCALID=str(rank),

@@ -33,6 +33,9 @@ SRUN_2_NODES = SRUN | {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4", "SLURM_
 OURS = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "RMLDNN_JOB": "ab"}
 SRUN_PMI = {"PMI_RANK": "3", "PMI_SIZE": "4", "PMI_JOBID": "99.0"}
 PMIX = {"PMIX_RANK": "1", "PMIX_NAMESPACE": "slurm.pmix.99.0"}
+OPEN_MPI_2_NODES = OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
+IN_A_JOB = {"SLURM_JOB_ID": "99", "SLURM_JOB_NODELIST": "gpu[01-02]"}
+OF_DAEMONS = {"SLURM_STEP_NODELIST": "gpu02", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NUM_TASKS": "1"}
 ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
 
 
@@ -48,12 +51,21 @@ ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
         (TORCHRUN | OPEN_MPI, Ranks(3, 4, 1, 2, ("node7", 29500))),
         (OPEN_MPI, Ranks(1, 2, 1, 2, None, "123")),
         (OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_SIZE": "1", **ADDRESS}, Ranks(1, 2, 1, 1, ("node7", 29500), "123")),
+        (OPEN_MPI | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 1, 2, None, "123")),
+        (OPEN_MPI_2_NODES | IN_A_JOB, Ranks(1, 2, 1, 1, ("gpu01", 20099), "123")),
+        (OPEN_MPI_2_NODES | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 1, 1, ("gpu01", 20099), "123")),
+        (OPEN_MPI_2_NODES | IN_A_JOB | ADDRESS, Ranks(1, 2, 1, 1, ("node7", 29500), "123")),
         (MPICH, Ranks(1, 2, 1, 2, None, "host:1")),
+        (MPICH | {"MPI_LOCALNRANKS": "1"} | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 1, 1, ("gpu01", 20099), "host:1")),
         (SRUN, Ranks(1, 2, 1, 2, None, "99 0")),
         (SRUN_2_NODES | ADDRESS, Ranks(3, 4, 1, 2, ("node7", 29500), "99 0")),
         (
             SRUN_2_NODES | {"SLURM_STEP_NODELIST": "gpu[01-04,7],cpu1"},
             Ranks(3, 4, 1, 2, ("gpu01", 20099), "99 0"),
+        ),
+        (
+            SRUN_2_NODES | {"SLURM_STEP_NODELIST": "gpu[03-04]", "SLURM_JOB_NODELIST": "gpu[01-04]"},
+            Ranks(3, 4, 1, 2, ("gpu03", 20099), "99 0"),
         ),
         (SRUN_2_NODES | SRUN_PMI | ADDRESS, Ranks(3, 4, 1, 2, ("node7", 29500), "99 0")),
         (SRUN | PMIX, Ranks(1, 2, 1, 2, None, "99 0")),

@@ -18,6 +18,7 @@ from rmldnn.engine.terms import Terms
 from rmldnn.schedulers.schedule import Schedule
 from rmldnn.steps import TrainStep
 
+ENGINE = LocalEngine(torch.device("cpu"))
 STEP = TrainStep(2, 3, 1, 2, 6, torch.tensor(0.5), torch.tensor(0.1), 0.0, 0.0, [])
 
 
@@ -40,7 +41,7 @@ def resumable(folder, *, per=None, interval=0.0):
 def state(tmp_path):
     """A state in the middle of epoch 2, of a training without schedule."""
     resumable(tmp_path)[0].consume(STEP)
-    return states.newest(tmp_path)
+    return states.newest(ENGINE, tmp_path)
 
 
 @pytest.mark.parametrize(("per", "rate"), [("step", 0.1 * 0.5**1.5), ("epoch", 0.1 * 0.5)])
@@ -55,7 +56,7 @@ def test_a_schedule_that_moves_by_updates_from_now_on_begins_within_the_epoch(tm
     before._parts["schedule"].step(1)
     before.consume(STEP)
     made, optimizer = resumable(tmp_path, per="step")
-    made.resume(states.newest(tmp_path), share=lambda seen: seen / 12)
+    made.resume(states.newest(ENGINE, tmp_path), share=lambda seen: seen / 12)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.5**1.5)
 
 
@@ -64,7 +65,7 @@ def kept(folder):
 
 
 def other(folder, epoch):
-    states.save(folder, epoch, 0, {"run": {}}, {})
+    states.save(ENGINE, folder, epoch, 0, {"run": {}}, {})
 
 
 def test_a_new_run_removes_older_states_with_its_first_step_and_not_before(tmp_path):

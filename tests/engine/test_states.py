@@ -6,18 +6,20 @@ import pytest
 import torch
 
 from rmldnn.engine import states
+from rmldnn.engine.local import LocalEngine
 from rmldnn.errors import CheckpointError, RmldnnError
 
+ENGINE = LocalEngine(torch.device("cpu"))
 PARTS = {"network": {"weight": torch.arange(6.0)}, "run": {"epoch": 3, "names": ["a", None, 1.5]}}
 
 
 def saved(folder, epoch=3, sample=40):
-    return states.save(folder, epoch, sample, PARTS, {"processes": 2})
+    return states.save(ENGINE, folder, epoch, sample, PARTS, {"processes": 2})
 
 
 def test_what_was_saved_comes_back(tmp_path):
     place = saved(tmp_path / "state")
-    state = states.load(place)
+    state = states.load(ENGINE, place)
     assert torch.equal(state.load("network")["weight"], PARTS["network"]["weight"])
     assert state.load("run") == PARTS["run"]
     assert state.facts["processes"] == 2
@@ -26,11 +28,11 @@ def test_what_was_saved_comes_back(tmp_path):
 def test_the_furthest_state_is_the_newest(tmp_path):
     for epoch, sample in ((2, 0), (10, 0), (10, 64), (9, 900)):
         saved(tmp_path, epoch, sample)
-    assert states.newest(tmp_path).folder.name == "epoch_10_sample_64"
+    assert states.newest(ENGINE, tmp_path).folder.name == "epoch_10_sample_64"
 
 
 def test_no_folder_has_no_state(tmp_path):
-    assert states.newest(tmp_path / "none") is None
+    assert states.newest(ENGINE, tmp_path / "none") is None
 
 
 def broken(place, how):
@@ -56,16 +58,16 @@ def broken(place, how):
 def test_a_damaged_state_is_passed_over_and_told(tmp_path, caplog, how):
     good, bad = saved(tmp_path, 1, 0), saved(tmp_path, 2, 0)
     broken(bad, how)
-    assert states.newest(tmp_path).folder == good
+    assert states.newest(ENGINE, tmp_path).folder == good
     assert "epoch_2_sample_0` is damaged and is not used: " in caplog.text
     with pytest.raises(CheckpointError, match="checkpoints.resume: .* is no state to go on from"):
-        states.load(bad)
+        states.load(ENGINE, bad)
 
 
 def test_a_save_that_was_killed_leaves_no_state(tmp_path):
     place = saved(tmp_path)
     shutil.copytree(place, tmp_path / ".epoch_4_sample_0.part")
-    assert states.newest(tmp_path).folder == place
+    assert states.newest(ENGINE, tmp_path).folder == place
     states.clean(tmp_path, place, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_3_sample_40"]
 
@@ -79,8 +81,8 @@ def test_the_last_few_stay_and_none_that_is_further(tmp_path):
 
 def test_a_state_takes_the_place_of_one_of_the_same_moment(tmp_path):
     saved(tmp_path)
-    states.save(tmp_path, 3, 40, {"run": {"epoch": 4}}, {})
-    assert states.newest(tmp_path).load("run") == {"epoch": 4}
+    states.save(ENGINE, tmp_path, 3, 40, {"run": {"epoch": 4}}, {})
+    assert states.newest(ENGINE, tmp_path).load("run") == {"epoch": 4}
 
 
 class KilledError(BaseException):
@@ -100,10 +102,10 @@ def test_a_kill_while_a_state_takes_the_place_of_another_loses_neither(tmp_path,
 
     with monkeypatch.context() as patched, pytest.raises(KilledError):
         patched.setattr(Path, "rename", rename)
-        states.save(tmp_path, 3, 40, {"run": {"epoch": 4}}, {})
-    assert states.newest(tmp_path).load("run") == PARTS["run"]
-    place = states.save(tmp_path, 3, 40, {"run": {"epoch": 5}}, {})
-    assert states.newest(tmp_path).load("run") == {"epoch": 5}
+        states.save(ENGINE, tmp_path, 3, 40, {"run": {"epoch": 4}}, {})
+    assert states.newest(ENGINE, tmp_path).load("run") == PARTS["run"]
+    place = states.save(ENGINE, tmp_path, 3, 40, {"run": {"epoch": 5}}, {})
+    assert states.newest(ENGINE, tmp_path).load("run") == {"epoch": 5}
     states.clean(tmp_path, place, 1)
     assert list(tmp_path.iterdir()) == [place]
 
@@ -124,6 +126,6 @@ def test_a_state_runs_no_code(tmp_path):
         def __reduce__(self):
             return (print, ("code ran",))
 
-    place = states.save(tmp_path, 1, 0, {"run": Trick()}, {})
+    place = states.save(ENGINE, tmp_path, 1, 0, {"run": Trick()}, {})
     with pytest.raises(Exception, match="weights_only|Unsupported|WeightsUnpickler"):
-        states.load(place).load("run")
+        states.load(ENGINE, place).load("run")

@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from small_run import Slices, digits
-from torch import nn
+from torch import fx, nn
 
+from rmldnn.engine import states
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.distributed import DistributedEngine
 from rmldnn.engine.interface import open_engine
@@ -24,6 +26,8 @@ from rmldnn.optimizers.sgd import sgd
 from rmldnn.steps import EvalEnd, TrainStep
 from rmldnn.tasks.supervised import Supervised
 
+SHARD = 4000
+"""Bytes of a file of a state, which has several then."""
 OPTIMIZERS = {
     "SGD": partial(sgd, learning_rate=0.05, momentum=0.9),
     "Adam": partial(adam, learning_rate=0.002, eps=1e-3),
@@ -43,20 +47,36 @@ def network():
     )  # fmt: skip
 
 
+class Partly(nn.Module):
+    """A network with one layer that nobody uses, one that only the first process does, and one that does not learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = network()
+        self.network[0].requires_grad_(False)
+        self.first, self.nobodys = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def forward(self, inputs):
+        outputs = self.network(inputs)
+        return outputs if dist.get_rank() else outputs + 0.1 * self.first(outputs)
+
+
+NETWORKS = {"plain": network, "traced": lambda: fx.symbolic_trace(network()), "partly": Partly}
+
+
 def train(engine, case, folder):
     """Losses of two epochs: each step's, and the evaluation's."""
     inputs, targets = digits(25)  # batches of 8, 8, 8 and 1: smaller than the number of processes
     loader = Slices(inputs, targets, case.get("batch_size", 8), engine.rank, engine.world)
-    trained = engine.place(network())
+    trained = engine.place(NETWORKS[case.get("network", "plain")]())
     optimizer = OPTIMIZERS[case.get("optimizer", "SGD")](trained.parameters())
-    compute = Compute(**case.get("compute", {}))
+    compute = Compute(**case.get("compute", {})).on(engine.device, training=True)
     task = Supervised(partial(nll, weight=[0.3, 0.7]))
     learner = Learner(engine.prepare(trained, optimizer, compute), optimizer, None, compute.accumulate)
     if "load" in case:
-        state = torch.load(folder / case["load"], weights_only=True)
-        with engine.whole(changed=True):
-            trained.load_state_dict(state["network"])
-        engine.load_state_dict(state["engine"])
+        state = states.newest(engine, folder / case["load"])
+        engine.load_weights(trained, state.load("network"))
+        engine.load_state_dict(state.load("engine"))
     numbers = []
     for step in fit(engine, task, learner, loader, loader, case.get("epochs", 2)):
         if isinstance(step, TrainStep):
@@ -65,11 +85,8 @@ def train(engine, case, folder):
             numbers.append([step.loss.item(), step.accuracy.item()])
     engine.evaluating(False)
     if "save" in case:
-        states = engine.state_dict()
-        with engine.whole():
-            weights = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
-        if engine.rank == 0:
-            torch.save({"network": weights, "engine": states}, folder / case["save"])
+        parts = {"network": engine.weights(trained), "engine": engine.state_dict()}
+        states.save(engine, folder / case["save"], 1, 0, parts, {}, shard_size=SHARD)
     return numbers
 
 
@@ -78,7 +95,8 @@ def main(folder, cases):
         results = []
         for case in cases:
             if isinstance(engine, DistributedEngine):
-                engine.zero = Zero(case.get("zero", 0), offload=case.get("offload") if case.get("zero") else None)
+                offload = case.get("offload") if case.get("zero") else None
+                engine.zero = Zero(case.get("zero", 0), offload=offload, **case.get("engine", {}))
             results.append(train(engine, case, folder))
         if engine.rank == 0:
             (folder / f"{engine.world}.json").write_text(json.dumps(results))

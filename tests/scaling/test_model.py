@@ -52,6 +52,7 @@ def test_sums_are_taken_within_nodes_first():
 def test_buckets_are_sent_when_they_are_full():
     assert buckets(EVEN, 2_000_000) == [(0.5, 2_000_000), (1.0, 2_000_000)]
     assert buckets(EVEN, 3_000_000) == [(0.75, 3_000_000), (1.0, 1_000_000)]
+    assert buckets(EVEN, 3_000_000, first=1_000_000) == [(0.25, 1_000_000), (1.0, 3_000_000)]
 
 
 def test_only_what_is_sent_behind_the_backward_pass_counts():
