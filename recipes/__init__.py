@@ -1,0 +1,1 @@
+"""Recipes: data, configuration and network of tasks that work; `rmldnn recipes` lists them."""
