@@ -14,10 +14,12 @@ import torch
 
 from rmldnn.data.loader import Loader
 from rmldnn.data.slices import Sliced
+from rmldnn.engine.agreement import Unsaved
 from rmldnn.engine.checkpoint import fingerprint
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import Engine
+from rmldnn.engine.leaving import Leave
 from rmldnn.engine.local import LocalEngine
 from rmldnn.networks.network import Network
 from rmldnn.output.assembly import Assembly, Crew
@@ -27,9 +29,15 @@ from rmldnn.tasks.task import Task
 
 
 def steps(
-    engine: Engine, task: Task, network: Network, test: Loader, predictions: Predictions, compute: Compute
-) -> tuple[Iterator[Step], Sequence[Assembly]]:
-    """The steps of an inference, and who puts their predictions together in this process.
+    engine: Engine,
+    task: Task,
+    network: Network,
+    test: Loader,
+    predictions: Predictions,
+    compute: Compute,
+    leave: Leave,
+) -> tuple[Iterator[Step], Sequence[Assembly | Unsaved]]:
+    """The steps of an inference, and who puts their predictions together in this process and leaves when told to.
 
     Args:
         engine: Where and with whom to compute.
@@ -38,6 +46,7 @@ def steps(
         test: The slices.
         predictions: Where to put them.
         compute: How to compute.
+        leave: Whether the run is to leave.
 
     Raises:
         RmldnnError: There is no room for the file.
@@ -46,17 +55,18 @@ def steps(
     slices, num_channels = _slices(test), _num_channels(network, test)
     if test.dataset.targets is not None or predictions.by_sample or engine.local_world < engine.world:
         writers = [predictions.assembly(slices, num_channels)] if engine.rank == 0 else []
-        return evaluate(engine, task, ready, test, want_predictions=True), writers
+        return evaluate(engine, task, ready, test, want_predictions=True), [*writers, Unsaved(engine, leave)]
 
     def agree(number: int) -> int:
         return int(engine.total(torch.tensor(number, device=engine.device)))
 
     crew = Crew(engine.rank, engine.world, agree)
     assembly = predictions.assembly(slices, num_channels, crew, _work(network, test))
+    unsaved = Unsaved(engine, leave, apart=True)
     if engine.world > 1:
         engine, test = LocalEngine(engine.device), test.alone(*assembly.part)
         ready = engine.prepare(network, compute=compute)
-    return evaluate(engine, task, ready, test, want_predictions=True, seen=assembly.first), [assembly]
+    return evaluate(engine, task, ready, test, want_predictions=True, seen=assembly.first), [unsaved, assembly]
 
 
 def at_the_end(predictions: Predictions, network: Network, test: Loader) -> Assembly:

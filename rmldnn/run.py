@@ -13,6 +13,7 @@ import torch
 
 from rmldnn import assembling, training
 from rmldnn.applications.application import Application, source
+from rmldnn.applications.levels import shrink
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
 from rmldnn.config.check import trains
@@ -20,20 +21,21 @@ from rmldnn.config.instantiate import instantiate
 from rmldnn.config.spec import Spec
 from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
+from rmldnn.engine.agreement import Unsaved
 from rmldnn.engine.evaluation import evaluate
 from rmldnn.engine.interface import Engine, open_engine
-from rmldnn.engine.leaving import Leave, Unsaved
+from rmldnn.engine.leaving import Leave
+from rmldnn.engine.multigrid import Multigrid
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import RmldnnError
-from rmldnn.metrics.measure import Metrics
 from rmldnn.networks.drawing import draw
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Console, Consumer, open_console
 from rmldnn.output.outfile import Outfile
 from rmldnn.output.placing import placed
-from rmldnn.sections import chosen_rows, dataset_rows, network_rows, optimizer_rows
+from rmldnn.sections import chosen_rows, dataset_rows, learning_sections, network_rows
 from rmldnn.sessions import open_session
-from rmldnn.steps import Step
+from rmldnn.steps import EvalEnd, Step
 from rmldnn.types import Count, Index, Path
 
 log = logging.getLogger("rmldnn")
@@ -156,11 +158,13 @@ def run(
     checkpoints = instantiate(nodes["checkpoints"])
     checkpoints.load_into(model, config.get("layers"))
     engine.place(model)
+    grid: Multigrid | None = instantiate(nodes["multigrid"]) if trained else None
+    if grid is not None:
+        num_epochs = grid.require_epochs(num_epochs)
     if trained:
-        learns, terms = training.learner(engine, application, model, config, nodes, compute, num_epochs)
-        console.section("Optimizer", optimizer_rows(config["optimizer"]), footer=False)
-        for schedule in translate.listed(config["optimizer"].get("lr_scheduler")):
-            console.section("Learning rate scheduler", chosen_rows("scheduler", schedule), footer=False)
+        learns, terms = training.learner(engine, application, model, config, nodes, compute, num_epochs, grid)
+        for title, rows in learning_sections(config["optimizer"]):
+            console.section(title, rows, footer=False)
     loss = application.loss(model, nodes)
     for keys in translate.listed(config.get("loss")):
         console.section("Loss", chosen_rows("loss", keys, source(model)))
@@ -173,23 +177,23 @@ def run(
     loaders = _loaders(data, engine, seed)
     for loader in loaders.values():
         application.require_fit(model, loader, "network" if nodes["network"] else "layers")
+    if grid is not None:
+        shrink(grid, loaders.values(), nodes=application.nodes)
     test = loaders.get("test")
     outputs: list[Consumer] = [console]
     predictions = instantiate(nodes["predictions"])
     epochs = num_epochs if trained and not config.get("early_stopping") else 1  # that are certain to come
     updates = epochs * len(loaders["train"]) if trained else 0
     if engine.rank == 0:
-        outputs += application.writers(predictions, model, test)
+        folder = session.folder if session is not None else None
+        outputs += application.writers(predictions, model, test, epochs, folder)
         if outfile is not None:
             outputs.append(Outfile(config["outfile"], train=trained, test=test is not None, updates=updates))
-        if test is not None:
-            predictions.require_room(len(test.dataset), model.output_shapes[0][1:], epochs)
     outputs.append(checkpoints.saver(model, epochs if trained else 0, engine))
     console.section("Dataset", dataset_rows(loaders, predictions.rows))
 
     wanted = bool(predictions.rows)
-    classes = test.dataset.classes if test is not None else ()
-    metrics = Metrics([instantiate(node) for node in nodes["metrics"]], loss, classes) if nodes["metrics"] else None
+    metrics = application.metrics(nodes, loss, test)
     if session is not None:
         if test is not None and predictions.assembles and engine.rank == 0:
             outputs.append(assembling.at_the_end(predictions, model, test))
@@ -207,13 +211,13 @@ def run(
         )
         steps, outputs = training.training(engine, model, task, learns, terms, course, loaders, metrics, outputs)
     elif predictions.assembles:
-        steps, assemblies = assembling.steps(engine, task, model, loaders["test"], predictions, compute)
-        outputs += assemblies
+        steps, consumers = assembling.steps(engine, task, model, loaders["test"], predictions, compute, leave)
+        outputs += consumers
     else:
         ready = engine.prepare(model, compute=compute)
-        steps = evaluate(engine, task, ready, loaders["test"], want_predictions=wanted, metrics=metrics)
-    if not trained:
-        outputs.append(Unsaved(leave))
+        none = iter([EvalEnd(1, 1, 0.0)])  # writers have something to do without a test set
+        steps = none if test is None else evaluate(engine, task, ready, test, want_predictions=wanted, metrics=metrics)
+        outputs.append(Unsaved(engine, leave))
     return _telling_what_was_skipped(steps, loaders, engine), outputs
 
 
@@ -235,8 +239,9 @@ def _telling_what_was_skipped(steps: Iterator[Step], loaders: Mapping[str, Loade
 
 def _draw(model: Network) -> None:
     try:
-        for path in draw(model, Folder.cwd()):
-            log.info("Drawing of the network: %s", path.name)
+        for network in getattr(model, "parts", {"": model}).values():
+            for path in draw(network, Folder.cwd()):
+                log.info("Drawing of the network: %s", path.name)
     except OSError as error:
         raise RmldnnError(f"cannot draw the network (`debug`): {error}") from error
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from rmldnn.config import catalog
+from rmldnn.config import catalog, parts, translate
 from rmldnn.data import summary
 from rmldnn.data.loader import Loader
 from rmldnn.networks.network import Network
@@ -51,6 +51,15 @@ _UNSAID: Mapping[str, Mapping[str, Any]] = {
     "scheduler": {"num_epochs": None, "per": "epoch"},
 }
 """Values that the original does not show: of a component, or of all others of its group."""
+
+
+def learning_sections(values: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:
+    """Titles and rows of the optimizer and its schedules, or of those of each network of a pair."""
+    for path, keys in parts.named(values, "optimizer").items():
+        whose = f" ({path.partition('.')[2]})" if path != "optimizer" else ""
+        yield f"Optimizer{whose}", optimizer_rows(keys)
+        for schedule in translate.listed(keys.get("lr_scheduler")):
+            yield f"Learning rate scheduler{whose}", chosen_rows("scheduler", schedule)
 
 
 def optimizer_rows(values: Mapping[str, Any]) -> Rows:

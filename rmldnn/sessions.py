@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rmldnn.config import catalog, translate
+from rmldnn.config import catalog, parts, translate
 from rmldnn.engine import resuming
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.states import State
@@ -22,7 +22,9 @@ from rmldnn.output.run_folder import HISTORY, STATES, Record, open_folder, recor
 
 log = logging.getLogger("rmldnn")
 
-_KEYS = "num_epochs", "seed", "accumulate", "gradient_clip", "ema", "outfile", "sync_batchnorm", "semantics"
+_KEYS = (
+    "num_epochs", "seed", "accumulate", "gradient_clip", "ema", "outfile", "sync_batchnorm", "semantics", "multigrid",
+)  # fmt: skip
 """Keys of the top level that a training goes on with."""
 _TRANSFORMS = "transforms", "input_transforms", "target_transforms"
 
@@ -68,16 +70,16 @@ class Session:
             names: Names of the samples of an epoch.
             precision: What layers compute with.
         """
-        config, optimizer = self.config, self.config["optimizer"]
+        config = self.config
         digest = hashlib.sha256()
         for name in names:
             digest.update(f"{name}\n".encode(errors="surrogateescape"))
         return {
-            **{f"optimizer.{key}": value for key, value in _filled("optimizer", optimizer).items()},
-            "optimizer.parameters": optimizer.get("parameters") or [],
-            "optimizer.lr_scheduler": [
-                _filled("scheduler", item) for item in translate.listed(optimizer.get("lr_scheduler"))
-            ],
+            **{
+                f"{path}.{key}": value
+                for path, optimizer in parts.named(config["optimizer"], "optimizer").items()
+                for key, value in _learning(optimizer).items()
+            },
             "loss": [_filled("loss", item, "function") for item in translate.listed(config.get("loss"))],
             **{key: config.get(key) for key in _KEYS},
             "precision": precision,
@@ -114,7 +116,7 @@ def open_session(
         ConfigError: The run folder cannot be made, or another run writes to it.
     """
     resume = (config.get("checkpoints") or {}).get("resume")
-    state = resuming.named(resume)
+    state = resuming.named(engine, resume)
     made: Record | None = None
     if engine.rank == 0:
         if state is not None and run_folder is None:
@@ -135,8 +137,17 @@ def open_session(
         stack.enter_context(made)
     folder = Path(engine.told("" if made is None else str(made.folder)))
     if resume is not None and state is None:
-        state = resuming.newest(folder / STATES)
+        state = resuming.newest(engine, folder / STATES)
     return Session(folder, config, state, made)
+
+
+def _learning(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an optimizer learns by, with every default."""
+    return {
+        **_filled("optimizer", optimizer),
+        "parameters": optimizer.get("parameters") or [],
+        "lr_scheduler": [_filled("scheduler", item) for item in translate.listed(optimizer.get("lr_scheduler"))],
+    }
 
 
 def _filled(group: str, keys: Mapping[str, Any], word: str = "type") -> dict[str, Any]:

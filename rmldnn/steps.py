@@ -37,6 +37,7 @@ class TrainStep:
     """One update of the parameters. `loss` and `grad_norm` are those of the whole global batch, before the update.
 
     `names` are those of this process's samples; where batches are accumulated, an update's batches count as one.
+    `losses` are those of the other networks that learned from the same samples, by name.
     """
 
     epoch: int
@@ -49,6 +50,7 @@ class TrainStep:
     data_seconds: float
     compute_seconds: float
     names: Sequence[str] = ()
+    losses: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,13 +70,14 @@ class EvalStep:
 
 @dataclass(slots=True)
 class TrainEnd:
-    """The training half of an epoch is over. `loss` is the mean over its samples."""
+    """The training half of an epoch is over. `loss` is the mean over its samples, as are `losses`, by name."""
 
     epoch: int
     num_epochs: int
     loss: Tensor
     seconds: float
     learning_rate: float
+    losses: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rmldnn.applications.application import Application
+from rmldnn.applications.levels import levelled
 from rmldnn.config.instantiate import instantiate
 from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
 from rmldnn.engine.batch_size import automatic_batch_size
 from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.compute import Compute
+from rmldnn.engine.evaluation import Metrics
 from rmldnn.engine.guard import Guard
 from rmldnn.engine.interface import Engine
 from rmldnn.engine.leaving import Leave
 from rmldnn.engine.loop import Learner, fit
+from rmldnn.engine.multigrid import Multigrid
 from rmldnn.engine.prepared import prepared
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.resuming import Resumable, Stateful
@@ -26,7 +29,6 @@ from rmldnn.engine.states import State
 from rmldnn.engine.stopping import EarlyStopping
 from rmldnn.engine.terms import Terms, digests
 from rmldnn.errors import ConfigError, NetworkError, Problem
-from rmldnn.metrics.measure import Metrics
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Consumer
 from rmldnn.output.history import History
@@ -75,6 +77,7 @@ def learner(
     nodes: Mapping[str, Any],
     compute: Compute,
     epochs: int,
+    grid: Multigrid | None = None,
 ) -> tuple[Learner, Terms]:
     """The network with its optimizer and its schedule, made ready, and what a state must fit.
 
@@ -97,7 +100,8 @@ def learner(
     schedule = application.schedule(optimizer, nodes, epochs)
     terms = Terms.of(network, optimizer, "network" if nodes["network"] else "layers")
     terms = replace(terms, layers=digests(network.description))
-    return Learner(engine.prepare(network, optimizer, compute), optimizer, schedule, compute.accumulate), terms
+    ready = engine.prepare(levelled(network, grid), optimizer, compute)
+    return Learner(ready, optimizer, schedule, compute.accumulate), terms
 
 
 def batch_size(engine: Engine, task: Task, network: Network, compute: Compute, data: Data, state: State | None) -> int:
@@ -209,8 +213,8 @@ def _share(loader: Loader, seen: int, accumulate: int) -> float:
 
 def _scores(task: Task, test: Loader | None, metrics: Metrics | None) -> list[str]:
     """Names of the numbers that a training will have."""
-    if test is None or test.dataset.targets is None:
+    if test is None or (task.needs_targets and test.dataset.targets is None):
         return ["train_loss"]
-    measures = metrics.measures if metrics is not None else []
-    accuracy = ["test_accuracy"] if task.metric else []
-    return ["train_loss", "test_loss", *accuracy, *(f"test_{one.name}" for one in measures)]
+    names = metrics.names if metrics is not None else []
+    accuracy = ["test_accuracy"] if task.metric or (metrics is not None and metrics.accuracy) else []
+    return ["train_loss", "test_loss", *accuracy, *(f"test_{name}" for name in names)]

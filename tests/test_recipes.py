@@ -1,41 +1,155 @@
-"""Every recipe composes; those that reach their number in a minute are trained fully."""
+"""Every recipe composes and builds; those that are done in a minute reach the number of their README."""
 
+import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from rmldnn.config import spec, translate
-from rmldnn.networks.compile import network
+from rmldnn.config.instantiate import instantiate
+from rmldnn.errors import ConfigError
+from rmldnn.verbs.recipes import KINDS, read, recipes
 
-RECIPES = Path(__file__).parent.parent / "recipes"
-CONFIGS = sorted(RECIPES.glob("*/*/config*.json"))
+ROOT = Path(__file__).parent.parent / "recipes"
+RECIPES = {one.name: one for one in recipes()}
+CONFIGS = [path for path in sorted(ROOT.glob("*/*/*.json")) if "neural_network" in path.read_text(encoding="utf-8")]
+MEASURED = ("test accuracy", "PSNR")
+"""What the log of a run tells at its end."""
+QUICK = [name for name, one in RECIPES.items() if one.time.endswith("seconds") and one.metric in MEASURED]
+LONG = [name for name in RECIPES if name not in QUICK]
 
 
-def test_there_are_recipes():
-    assert CONFIGS
+@pytest.fixture
+def recipe(request, tmp_path, monkeypatch):
+    """A copy of the files of a recipe, in the working directory."""
+    for path in RECIPES[request.param].files:
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return RECIPES[request.param]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(RECIPES)))
-def test_recipe_composes_and_builds(path, monkeypatch):
+@pytest.fixture
+def follow(fork_server):
+    """Types the commands of a recipe; the log of the last training.
+
+    `briefly` takes little data where a command says how much, one epoch of the last training, and nothing behind it.
+    """
+
+    def follow(recipe, *, briefly=False):
+        commands = [shlex.split(line, comments=True) for line in recipe.commands]
+        last = max(index for index, words in enumerate(commands) if words[-1].endswith(".json"))
+        result = None
+        for index, (program, *words) in enumerate(commands[: last + 1 if briefly else None]):
+            if program == "python":
+                done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+                assert done.returncode == 0, done.stderr
+                continue
+            assert program == "rmldnn", "a recipe types python or rmldnn"
+            if briefly and "--num" in words:
+                words[words.index("--num") + 1] = "32"
+            done = fork_server(Path.cwd(), *words, *(["num_epochs=1"] if briefly and index == last else []))
+            assert (done.code, done.err) == (0, ""), words
+            result = done if index <= last else result
+        return result
+
+    return follow
+
+
+def test_every_folder_with_a_configuration_is_a_recipe():
+    assert {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/*/*.json")} == set(RECIPES)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_configuration_composes_and_builds(path, monkeypatch):
     monkeypatch.chdir(path.parent)
     composed = translate.compose(spec.load(path.name))
     assert composed.notices == []
-    assert network(layers=composed.values["layers"]).num_operations > 0
+    nodes = translate.job(composed.values)
+    instantiate(nodes["task"]).network(composed.values, nodes)
 
 
-def test_digits_reach_their_accuracy(tmp_path, monkeypatch, rmldnn):
+@pytest.mark.parametrize("recipe", QUICK, indirect=True)
+@pytest.mark.slow
+def test_recipe_reaches_its_number(recipe, follow):
     pytest.importorskip("sklearn")
-    for name in ("config.json", "network.json", "prepare.py"):  # and no outputs of an earlier run
-        shutil.copy(RECIPES / "classification" / "digits" / name, tmp_path)
+    result = follow(recipe)
+    (found,) = {float(row) for row in re.findall(rf"{recipe.metric}\s+: ([\d.]+)$", result.out, re.MULTILINE | re.I)}
+    assert (found >= float(recipe.number)) is recipe.more
+
+
+@pytest.mark.parametrize("recipe", LONG, indirect=True)
+@pytest.mark.slow
+def test_long_recipe_takes_some_steps(recipe, follow):
+    follow(recipe, briefly=True)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_pictures_of_a_readme_are_there_and_small(name):
+    folder = RECIPES[name].folder
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert shown
+    for picture in shown:
+        assert (folder / picture).stat().st_size < 150_000, picture
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_line_of_a_recipe_speaks_of_a_file_that_does_not_come_along(name):
+    names = {path.name for path in RECIPES[name].files}
+    for line in RECIPES[name].commands:
+        for word in shlex.split(line, comments=True)[1:]:
+            if Path(word).suffix in KINDS and not word.startswith("-"):
+                assert word in names, line
+
+
+def test_a_readme_without_a_number_is_refused(tmp_path):
+    (tmp_path / "README.md").write_text("# Title\n\nWhat it is.\n\n```\nrmldnn config.json\n```\n")
+    with pytest.raises(ConfigError, match="must have a line such as `Expected"):
+        read(tmp_path)
+
+
+def _layer(kind, name, **keys):
+    return {"class_name": kind, "config": {"name": name, **keys}}
+
+
+BLOCK_LAYERS = [
+    _layer("InputLayer", "in", batch_input_shape=[None, None, None, None, 1]),
+    _layer("Conv3D", "a", filters=4, kernel_size=3, padding="same", activation="relu"),
+    _layer("MaxPooling3D", "smaller", pool_size=2),
+    _layer("Conv3D", "b", filters=4, kernel_size=3, padding="same", activation="relu"),
+    _layer("UpSampling3D", "larger", size=2),
+    _layer("Conv3D", "c", filters=2, kernel_size=3, padding="same"),
+]
+REACH = 1 + 2 + 1 + 1
+"""How far the network sees to either side: by `a`, by `b` at half the size, by `c`; and one for pooled neighbours."""
+
+
+def test_a_whole_block_gives_what_its_tiles_give_away_from_their_borders(tmp_path, monkeypatch, fork_server):
     monkeypatch.chdir(tmp_path)
-    subprocess.run([sys.executable, "prepare.py"], check=True, capture_output=True)
-    result = rmldnn("config.json")
-    assert (result.code, result.err) == (0, "")
-    (row,) = result.starting("   Test accuracy")
-    assert float(row.rsplit(" ", 1)[1]) >= 0.97
-    for name in ("out_digits_train.txt", "model/model_checkpoint_12.pt", "predictions/output_12.h5"):
-        assert Path(name).exists()
-        assert name in result.out
+    extents, tile = (32, 16, 48), 16
+    with h5py.File("block.h5", "w") as file:
+        file["amplitudes"] = np.random.default_rng(0).standard_normal(extents).astype(np.float32)
+    found = {}
+    for way, sizes in (("whole", list(extents)), ("tiled", [tile] * 3)):
+        slicers = [{"name": "facies", "sizes": sizes}]
+        data = {"type": "hdf5", "test_input_path": "block.h5", "hdf5_outfile": f"{way}.h5", "slicers": slicers}
+        Path("config.json").write_text(json.dumps({"neural_network": {"layers": BLOCK_LAYERS, "data": data}}))
+        result = fork_server(tmp_path, "config.json")
+        assert (result.code, result.err) == (0, "")
+        with h5py.File(f"{way}.h5") as file:
+            found[way] = file["facies"][()]
+    assert found["whole"].shape == (*extents, 2)
+    inner = np.ones(extents, bool)
+    for axis, extent in enumerate(extents):
+        at = np.arange(extent)
+        near = (at % tile < REACH) & (at >= REACH) | (at % tile >= tile - REACH) & (at < extent - REACH)
+        inner &= ~np.expand_dims(near, [other for other in range(3) if other != axis])
+    assert inner.mean() > 0.1
+    np.testing.assert_allclose(found["tiled"][inner], found["whole"][inner], rtol=0, atol=1e-5)
+    assert np.abs(found["tiled"] - found["whole"])[~inner].max() > 1e-3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -14,9 +15,11 @@ from rmldnn.component import component
 from rmldnn.config import catalog
 from rmldnn.config.instantiate import instantiate
 from rmldnn.data.loader import Loader
+from rmldnn.engine.evaluation import Metrics
 from rmldnn.engine.loop import Schedule
 from rmldnn.errors import NetworkError
 from rmldnn.losses.combined import Combined
+from rmldnn.metrics.measure import Metrics as Measures
 from rmldnn.networks.compile import network
 from rmldnn.networks.network import Network
 from rmldnn.optimizers.groups import parameter_groups
@@ -31,6 +34,9 @@ from rmldnn.types import Source
 @component("dnn")
 class Application:
     """Classification, segmentation, regression, auto-encoders: outputs are compared with targets."""
+
+    nodes = False
+    """Whether samples are values at the nodes of a grid, from border to border, not those of its cells."""
 
     def __init__(self) -> None:
         pass
@@ -47,11 +53,13 @@ class Application:
             NetworkError: It cannot be made.
         """
         keys = {key: config[key] for key in catalog.only("network").parameters if key in config}
+        grid = config.get("multigrid") or {"networks": True}
+        any_extents = not grid.get("networks")
         family = instantiate(nodes["network"])
         if family is None:
-            return network(lenient, **keys)
+            return network(lenient, None, any_extents, **keys)
         try:
-            return network(lenient, family(), **keys)
+            return network(lenient, family(), any_extents, **keys)
         except NetworkError as error:
             raise NetworkError(
                 [replace(fault, path=f"network.{fault.path}".rstrip(".")) for fault in error.problems]
@@ -67,7 +75,7 @@ class Application:
             (factor, {**node, "source": last} if node.get("source", last) is None else node)
             for factor, node in nodes["losses"]
         ]
-        terms = [(factor, instantiate(node)) for factor, node in filled]
+        terms = [(factor, _made(instantiate(node))) for factor, node in filled]
         if len(terms) == 1 and terms[0][0] == 1.0:
             only: Callable[..., Tensor] = terms[0][1]
             return only
@@ -110,10 +118,45 @@ class Application:
         """
         require_fit(model, loader, section)
 
-    def writers(self, predictions: Predictions, model: Network, test: Loader | None) -> Sequence[Consumer]:
-        """Who writes what the network makes of the test set; asked for in the first process."""
-        del model, test
+    def metrics(
+        self, nodes: Mapping[str, Any], loss: Callable[..., Tensor] | None, test: Loader | None
+    ) -> Metrics | None:
+        """What evaluations measure besides loss and accuracy; None for nothing.
+
+        Raises:
+            ConfigError: It cannot be measured.
+        """
+        if not nodes["metrics"]:
+            return None
+        return Measures(
+            [instantiate(node) for node in nodes["metrics"]], loss, test.dataset.classes if test is not None else ()
+        )
+
+    def writers(
+        self, predictions: Predictions, model: Network, test: Loader | None, epochs: int, folder: Path | None = None
+    ) -> Sequence[Consumer]:
+        """Who writes what the network makes of the test set; asked for in the first process.
+
+        Args:
+            predictions: What the configuration wants to be written.
+            model: The network.
+            test: The test set.
+            epochs: Evaluations that are certain to come.
+            folder: The run folder of a training.
+
+        Raises:
+            ConfigError: There is no room for it.
+        """
+        del folder
+        if test is not None:
+            predictions.require_room(len(test.dataset), model.output_shapes[0][1:], epochs)
         return [predictions]
+
+
+def _made(loss: Any) -> Callable[..., Tensor]:
+    """The loss of a partial: itself, or an instance where the component is a class, whose keys are all it needs."""
+    made: Callable[..., Tensor] = loss() if isinstance(loss.func, type) else loss
+    return made
 
 
 def source(model: Network) -> str:

@@ -35,6 +35,7 @@ GROUPS = {
     "scheduler": "rmldnn.schedulers",
     "checkpoints": "rmldnn.engine.checkpoint",
     "early_stopping": "rmldnn.engine.stopping",
+    "multigrid": "rmldnn.engine.multigrid",
     "predictions": "rmldnn.output.predictions",
     "tracker": "rmldnn.output.trackers",
 }

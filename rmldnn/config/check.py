@@ -14,14 +14,18 @@ from typing import Any
 from rmldnn.component import Form, alone, misspelt, show, unknown_key
 from rmldnn.config import catalog
 from rmldnn.config.deepspeed import check_settings
+from rmldnn.config.detection import check_detection
+from rmldnn.config.gan import check_adversaries, is_gan, makes_samples
+from rmldnn.config.parts import check_parts, in_parts
+from rmldnn.config.pde import check_equation
 from rmldnn.errors import Problem
 from rmldnn.optimizers.groups import check_groups
 
 Values = dict[str, Any]
 
 SECTIONS = (
-    "task", "network", "data", "loss", "optimizer", "metrics", "early_stopping", "tracking", "checkpoints", "engine",
-    "deepspeed",
+    "task", "network", "data", "loss", "optimizer", "metrics", "early_stopping", "multigrid", "tracking", "checkpoints",
+    "engine", "deepspeed",
 )  # fmt: skip
 TOP = ("job", "network", "compute")
 """Groups whose keys stand at the top level."""
@@ -44,6 +48,8 @@ def check(values: Values) -> Iterator[Problem]:
         section = values.get(name)
         if isinstance(section, list) and name in _LISTS:
             yield from _LISTS[name](section)
+        elif name in ("network", "optimizer") and in_parts(section):
+            yield from check_parts(section, name, judge)
         elif section is not None and not isinstance(section, dict):
             such = f' such as {{"{NAMED[name]}": "..."}}' if name in NAMED else ""
             yield Problem(name, f"must be an object{such}, got {show(section)}")
@@ -52,9 +58,14 @@ def check(values: Values) -> Iterator[Problem]:
     yield from _metrics(values.get("metrics"))
     yield from _tracking(values.get("tracking"))
     yield from check_settings(values.get("deepspeed"))
-    yield from _one_network(values)
+    if not is_gan(values):
+        yield from _one_network(values)
+    data = values.get("data")
+    yield from check_adversaries(values, trains=isinstance(data, dict) and trains(data))
     yield from _requirements(values)
     yield from _parts(values)
+    yield from check_equation(values)
+    yield from check_detection(values)
 
 
 def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form | None, list[Problem]]:
@@ -160,6 +171,11 @@ def _parts(values: Values) -> Iterator[Problem]:
         yield Problem("engine.offload", "`nvme` needs `engine.zero` 3; take `cpu`, or set `zero` to 3")
     if stage and data.get("batch_size") == "auto":
         yield Problem("data.batch_size", "`auto` measures a process that keeps everything; give a number here")
+    grid, task = values.get("multigrid"), values.get("task")
+    if stage and isinstance(grid, dict) and grid.get("networks"):
+        yield Problem("multigrid.networks", "share their weights as a whole; set `engine.zero` to 0")
+    if grid and isinstance(task, dict) and str(task.get("type")).lower() in ("gan", "obj"):
+        yield Problem("multigrid", f"is not for the task `{task['type']}`, whose targets are not resized; remove it")
     if stage == 3:
         for key in ("compile", "activation_checkpointing"):
             if values.get(key):
@@ -187,6 +203,11 @@ def _tracking(section: Any) -> Iterator[Problem]:
 
 def _early_stopping(values: Values | None) -> Iterator[Problem]:
     yield from _keys(catalog.only("early_stopping"), values or {}, "early_stopping")
+
+
+def _multigrid(values: Values | None) -> Iterator[Problem]:
+    if values is not None:
+        yield from _keys(catalog.only("multigrid"), values, "multigrid")
 
 
 def _optimizer(values: Values | None) -> Iterator[Problem]:
@@ -267,6 +288,7 @@ _JUDGES = {
     "loss": _loss,
     "optimizer": _optimizer,
     "early_stopping": _early_stopping,
+    "multigrid": _multigrid,
     "checkpoints": _checkpoints,
     "engine": _engine,
 }
@@ -357,7 +379,7 @@ def _home(key: str, path: str) -> str:
     fixed = {
         "": TOP,
         "data": ("data", "predictions"),
-        **{name: (name,) for name in ("checkpoints", "early_stopping", "engine")},
+        **{name: (name,) for name in ("checkpoints", "early_stopping", "multigrid", "engine")},
     }
     for section, groups in fixed.items():
         if section != path and any(key in catalog.only(group).parameters for group in groups):
@@ -403,7 +425,8 @@ def _requirements(values: Values) -> Iterator[Problem]:
         return
     target = side_types(data)["target"]
     kind = target.lower() if isinstance(target, str) else None
-    if not trains(data) and not tests(data):
+    gan = is_gan(values)
+    if not trains(data) and not tests(data) and not makes_samples(values):
         yield Problem("data", "needs `input_path` to train, `test_input_path` to evaluate or predict, or both")
     if trains(data):
         for section in ("loss", "optimizer"):
@@ -411,21 +434,21 @@ def _requirements(values: Values) -> Iterator[Problem]:
                 remedy = f'"{section}": {{"{"function" if section == "loss" else "type"}": "..."}}'
                 known = catalog.suggest(section, "").removeprefix("; known here: ")
                 yield Problem("", f"`{section}` is missing; training needs {remedy} with one of {known}")
-        if target is None:
+        if target is None and not gan:
             yield Problem("data", "`target_type` is missing; training needs targets, such as `labels`")
-        elif kind not in PATHLESS and not data.get("target_path"):
+        elif target is not None and kind not in PATHLESS and not data.get("target_path"):
             yield Problem("data", f"`target_path` is missing; the targets of type `{target}` lie there")
     if kind == "labels":
         for key in ("target_path", "test_target_path"):
             if data.get(key):
                 yield Problem(f"data.{key}", "labels are names of folders in the input's path; remove this key")
     has_test_targets = tests(data) and (kind in PATHLESS or data.get("test_target_path"))
-    if has_test_targets and not trains(data) and not values.get("loss"):
+    if has_test_targets and not gan and not trains(data) and not values.get("loss"):
         yield Problem(
             "", "`loss` is missing; it is needed to evaluate on targets (or leave the targets out to predict)"
         )
     for key in ("test_output_path", "hdf5_outfile"):
-        if data.get(key) and not tests(data):
+        if data.get(key) and not tests(data) and not gan:
             yield Problem(f"data.{key}", "there is no `test_input_path` whose predictions could be written")
     if data.get("hdf5_outfile") and trains(data) and values.get("early_stopping"):
         message = "is written in the last epoch, which is not known with `early_stopping`; predict in a run of its own"

@@ -114,7 +114,8 @@ def _page() -> Iterator[str]:
         "## `optimizer`\n\n`type` names the optimizer; `lr_scheduler` is an object with the keys further below. "
         "`parameters` is a list of keys for some layers only, by a regular expression that their names match: "
         '`[{"layers": "encoder.*", "learning_rate": 1e-5}, {"kinds": ["bias", "norm"], "weight_decay": 0}]`; the first '
-        "entry that takes a parameter counts.\n"
+        "entry that takes a parameter counts. The task `gan` has an optimizer for each network: "
+        '`{"generator": {"type": "Adam"}, "discriminator": {"type": "Adam"}}`.\n'
     )
     yield from _components("optimizer")
     yield (
@@ -130,6 +131,11 @@ def _page() -> Iterator[str]:
     yield from _components("metric")
     yield "## `early_stopping`\n"
     yield from _table([catalog.only("early_stopping")])
+    yield (
+        "## `multigrid`\n\nTrains at several resolutions, one after the other: "
+        '`{"levels": [16, 32, 64], "epochs": [8, 4, 2]}`.\n'
+    )
+    yield from _table([catalog.only("multigrid")])
     yield (
         "## `tracking`\n\nWho else is told of a training, besides `history.csv` and `history.jsonl` in the run folder: "
         'a name, an object with a `type` and further keys, or a list of these: `"tracking": "TensorBoard"`.\n'

@@ -12,6 +12,7 @@ from typing import Any
 from rmldnn.component import near_miss, show
 from rmldnn.config import catalog
 from rmldnn.config.check import NAMED, Values, check
+from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import Document, Location, dotted, read
 from rmldnn.errors import ConfigError, Problem
 
@@ -121,8 +122,14 @@ def _resolve_aliases(spec: Spec) -> None:
 
 def _spell_out(values: Values) -> None:
     """Makes the object of a component that is only named: `"loss": "MSE"` is `"loss": {"function": "MSE"}`."""
-    optimizer = values.get("optimizer")
-    for section in (values, optimizer if isinstance(optimizer, dict) else {}):
+    optimizer, network = values.get("optimizer"), values.get("network")
+    sections = [values, optimizer if isinstance(optimizer, dict) else {}]
+    for parted in (section for section in (optimizer, network) if in_parts(section)):
+        for name in PARTS:
+            if isinstance(parted.get(name), str):
+                parted[name] = {"type": parted[name]}
+            sections += [parted[name]] if isinstance(parted.get(name), dict) else []
+    for section in sections:
         for name, key in NAMED.items():
             given = section.get(name)
             if isinstance(given, str):

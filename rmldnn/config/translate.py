@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rmldnn.component import Form
-from rmldnn.config import catalog, overrides
+from rmldnn.config import catalog, overrides, parts
 from rmldnn.config.check import (
     PARAMETERS,
     SECTIONS,
@@ -116,12 +116,12 @@ def _file_choices(values: Values) -> dict[str, str | None]:
             values.pop(section, None)
     if "task" in values:
         chosen[TASK] = values["task"].pop("type")
-    if "network" in values:
+    if "network" in values and not parts.in_parts(values["network"]):
         chosen[NETWORK] = values["network"].pop("type")
     if isinstance(values.get("loss"), dict):
         chosen["loss"] = values["loss"].pop("function")
-    optimizer = values.get("optimizer", {})
-    if "optimizer" in values:
+    optimizer = {} if parts.in_parts(values.get("optimizer")) else values.get("optimizer", {})
+    if optimizer:
         chosen["optimizer"] = optimizer.pop("type")
     if optimizer.get("lr_scheduler") is None:
         optimizer.pop("lr_scheduler", None)
@@ -243,12 +243,12 @@ def job(config: Mapping[str, Any]) -> Values:
     sides = [_source(found.get(side), data, side) for side in ("input", "target")]
     lists = [[_transform(item) for item in data.get(name) or ()] for name in TRANSFORM_LISTS]
     slicers = [_node(catalog.only("slicer"), item) for item in data.get(SLICERS) or ()]
-    optimizer = config.get("optimizer") or {}
-    loss, schedule, stopping = config.get("loss"), optimizer.get("lr_scheduler"), config.get("early_stopping")
+    optimizer, network = config.get("optimizer") or {}, config.get("network")
+    loss, stopping = config.get("loss"), config.get("early_stopping")
     losses = [term(item) if isinstance(loss, list) else (1.0, item) for item in listed(loss)]
     return {
         "task": _named("task", config.get("task") or {"type": "dnn"}),
-        "network": _partial("zoo", "type", config.get("network")),
+        "network": parts.each(network, lambda section: _partial("zoo", "type", section)),
         "data": {**_node(catalog.only("data"), data), "_args_": [*sides, *lists, slicers]},
         "predictions": _node(catalog.only("predictions"), data),
         "checkpoints": _node(catalog.only("checkpoints"), config.get("checkpoints") or {}),
@@ -257,9 +257,13 @@ def job(config: Mapping[str, Any]) -> Values:
         "stopping": _node(catalog.only("early_stopping"), stopping)
         if (stopping := config.get("early_stopping"))
         else None,
+        "multigrid": _node(catalog.only("multigrid"), grid) if (grid := config.get("multigrid")) else None,
         "losses": [(factor, _partial("loss", "function", keys)) for factor, keys in losses],
-        "optimizer": _partial("optimizer", "type", optimizer),
-        "schedules": [_partial("scheduler", "type", item) for item in listed(schedule)],
+        "optimizer": parts.each(optimizer, lambda section: _partial("optimizer", "type", section)),
+        "schedules": parts.each(
+            optimizer,
+            lambda section: [_partial("scheduler", "type", item) for item in listed(section.get("lr_scheduler"))],
+        ),
         "metrics": [
             _partial("metric", "name", {"name": item} if isinstance(item, str) else item)
             for item in config.get("metrics") or ()

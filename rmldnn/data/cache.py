@@ -97,7 +97,8 @@ def on_disk(pipeline: Pipeline, folder: str, name: str, *, skip_bad: bool = Fals
     if found["faults"] and not skip_bad:
         raise Cached(pipeline.source, data, found).fault(min(map(int, found["faults"])))
     extents = {int(place): tuple(extent) for place, extent in found["extents"].items()}
-    return replace(pipeline, source=Cached(pipeline.source, data, found), steps=rest, extents=extents)
+    applied = [step for _, step in reader.steps]
+    return replace(pipeline, source=Cached(pipeline.source, data, found), steps=rest, extents=extents, applied=applied)
 
 
 def _write(reader: Pipeline, data: Path, index: Path, skip_bad: bool) -> None:

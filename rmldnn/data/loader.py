@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Literal, NamedTuple
 
@@ -87,6 +87,8 @@ class Loader:
         self.skip_bad = skip_bad
         self.skipped: dict[str, Skipped] = {}
         """Samples that were left out by this process, by name."""
+        self.coarse: Callable[[int, Batch], Batch] | None = None
+        """From an epoch and a batch of it to a coarser one, which takes its place."""
         self._groups = list(dataset.inputs.source.groups) or [len(dataset)]
         self._stretch = 0, len(dataset)
         self._turn = 0, 1
@@ -157,7 +159,8 @@ class Loader:
         """
         try:
             for request, gathered in self.gathered(number, seen):
-                yield self._batch(request, gathered)
+                batch = self._batch(request, gathered)
+                yield batch if self.coarse is None else self.coarse(number, batch)
         finally:
             self._memory.clear()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rmldnn.data import memory
+from rmldnn.data import boxes, memory
 from rmldnn.data.affine import Affine, converted
 from rmldnn.data.finite import is_finite, require_finite
 from rmldnn.data.holding import hold
@@ -56,6 +56,7 @@ class Pipeline:
         affine: What happens to the values in [0, 1].
         compared: The transform before which inputs and targets must have one extent; None if there is none.
         extents: Extents that samples had there, where that transform was applied for good.
+        applied: Transforms that were applied for good, when samples were read ahead.
     """
 
     source: Source
@@ -64,6 +65,7 @@ class Pipeline:
     affine: Affine = field(default_factory=Affine)
     compared: Compared | None = None
     extents: Mapping[int, Shape] = field(default_factory=dict)
+    applied: Sequence[SampleTransform] = ()
 
     def work(self, limit: int) -> int:
         """Bytes to decode for one pass over all samples, or to transform where they lie decoded in memory or in a file;
@@ -109,6 +111,8 @@ class Pipeline:
             DataError: A sample cannot be read, or sizes within the batch differ.
         """
         samples = self.read(indices, seed, epoch, extents)
+        if self.source.meaning == "boxes":
+            return boxes.padded(samples, boxes.most(self.source))
         if isinstance(samples, np.ndarray):
             return samples if self.source.finite else self._finite(samples, indices)
         place = next((place for place, sample in enumerate(samples) if sample.shape != samples[0].shape), None)
@@ -128,6 +132,8 @@ class Pipeline:
         """What the network sees: float32 (n, C, *spatial), channels last in memory; classes int64 (n, *spatial)."""
         import torch
 
+        if self.source.meaning == "boxes":
+            return gathered
         if self.source.meaning == "classes":
             classes = gathered[..., 0] if gathered.ndim > 1 else gathered
             return converted(classes, torch.int64)
@@ -191,6 +197,8 @@ class Pipeline:
         self, pixels: Pixels, index: int, seed: int, epoch: int, extents: dict[int, Shape] | None
     ) -> Pixels:
         hold(index)
+        if self.source.meaning == "boxes":
+            return self._moved(pixels, index, seed, epoch, extents)
         compared = self.compared.position if self.compared and extents is not None else None
         try:
             for position, step in self.steps:
@@ -203,6 +211,21 @@ class Pipeline:
         except DataError as error:
             raise DataError(f"{self.source.locate(index)}: {error}") from error
         return pixels
+
+    def _moved(
+        self, rows: NDArray[Any], index: int, seed: int, epoch: int, extents: dict[int, Shape] | None
+    ) -> NDArray[Any]:
+        """Boxes, moved as the picture is."""
+        sample = boxes.read(rows)
+        compared = self.compared.position if self.compared and extents is not None else None
+        for position, step in self.steps:
+            if position == compared and extents is not None:
+                extents[index] = sample.extent
+            if step.random:
+                sample = step(sample, self.part, sample_generator(seed, epoch, index, position))
+            else:
+                sample = step(sample, self.part)
+        return boxes.rows(sample)
 
 
 def _text(shape: Shape) -> str:

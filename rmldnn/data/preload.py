@@ -194,8 +194,9 @@ def in_memory(pipeline: Pipeline, *, skip_bad: bool = False) -> Pipeline:
         if before is None:
             raise DataError(faults[0])
 
-    samples = _packed(good(), len(pipeline.source.names))
-    return replace(pipeline, source=Preloaded(pipeline.source, samples, faults), steps=rest, extents=extents)
+    kept = Preloaded(pipeline.source, _packed(good(), len(pipeline.source.names)), faults)
+    applied = [step for _, step in reader.steps]
+    return replace(pipeline, source=kept, steps=rest, extents=extents, applied=applied)
 
 
 def fixed_part(pipeline: Pipeline) -> tuple[Pipeline, Sequence[tuple[int, SampleTransform]]]:

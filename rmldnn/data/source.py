@@ -21,12 +21,13 @@ Samples: TypeAlias = Sequence[NDArray[Any]] | NDArray[Any]
 """A list of arrays, or one array with a leading axis where all have one shape."""
 
 
-Meaning: TypeAlias = Literal["pixels", "values", "classes"]
+Meaning: TypeAlias = Literal["pixels", "values", "classes", "boxes"]
 """What the numbers of a sample are, and so what becomes of them in a batch:
 
 - `pixels`, (*spatial, C): 8 or 16 bits become float32 in [0, 1], floats stay; (n, C, *spatial).
 - `values`, (*spatial, C): numbers as stored, float32; (n, C, *spatial).
 - `classes`, (*spatial, 1) or one number: class indices, int64; (n, *spatial). Never blended with their neighbours.
+- `boxes`, (1 + k, 5): what is on a picture, see `data.boxes`; (n, 1 + most, 5), float32.
 """
 
 

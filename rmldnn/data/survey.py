@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmldnn.data.arrays import Arrays, channels_last
+from rmldnn.data.boxes import NONE
 from rmldnn.data.pipeline import Shape
 from rmldnn.data.rows import Rows
 from rmldnn.data.sets import Dataset, Request
@@ -90,7 +91,7 @@ class Facts:
         meaning: What their numbers are.
         shapes: How many samples are of a shape (*spatial, C) and a type.
         values: Their numbers by the number of channels, integer pixels scaled to [0, 1]; none for classes.
-        classes: How often each class index occurs: samples, or pixels.
+        classes: How often each class index occurs: samples, pixels, or boxes.
         first: Where each class index occurs first.
     """
 
@@ -277,6 +278,8 @@ def _try(dataset: Dataset, firsts: Mapping[_Kind, int], kinds: Mapping[_Kind, li
 
 def _look(source: Source, index: int) -> _Seen | str:
     """One sample, or why it cannot be read."""
+    if source.meaning == "boxes":
+        return _look_at_boxes(source, index)
     values: Values | None = None
     classes: Counter[int] = Counter()
     digest = hashlib.blake2b(digest_size=16)
@@ -302,6 +305,17 @@ def _look(source: Source, index: int) -> _Seen | str:
     if values is not None and source.meaning == "pixels" and np.dtype(dtype).kind in "iu":
         values = values.scaled(1 / np.iinfo(dtype).max)
     return _Seen(shape, dtype, values, classes, digest.digest(), size, strange)
+
+
+def _look_at_boxes(source: Source, index: int) -> _Seen | str:
+    """The boxes of a picture; their shape is their number, and four."""
+    try:
+        rows = np.asarray(source.take(np.array([index]))[0])[1:]
+    except DataError as error:
+        return str(error)
+    classes = Counter(rows[rows[:, 0] > NONE, 0].astype(int).tolist())
+    digest = hashlib.blake2b(rows.tobytes(), digest_size=16).digest()
+    return _Seen((len(rows), rows.shape[1] - 1), str(rows.dtype), None, classes, digest, rows.size, 0)
 
 
 def _pieces(source: Source, index: int) -> tuple[Shape, str, Iterator[NDArray[Any]]]:

@@ -25,9 +25,13 @@ class Metrics(Protocol):
 
     classes: Sequence[str]
     """Names of the classes, by index, as far as they have names."""
+    names: Sequence[str]
+    """What the main numbers are called."""
+    accuracy: str | None
+    """The number that is reported as accuracy, where the task has none that adds up over batches."""
 
-    def update(self, output: Tensor, target: Tensor) -> None:
-        """Takes this process's share of a batch."""
+    def update(self, output: Tensor, target: Tensor, first: int) -> None:
+        """Takes this process's share of a batch; `first` is the place of its first sample in the test set."""
         ...
 
     def compute(self, total: Total) -> Mapping[str, Tensor]:
@@ -113,7 +117,10 @@ class Evaluation:
             )
         if loss is not None:
             loss = mean.value()
-            measured = metrics.compute(self.engine.total) if metrics is not None else {}
+        if metrics is not None and (loss is not None or not self.task.needs_targets):
+            measured = metrics.compute(self.engine.total)
+            if metrics.accuracy is not None and measured:
+                accuracy = measured[metrics.accuracy]
         classes = metrics.classes if metrics is not None else ()
         yield EvalEnd(epoch, num_epochs, perf_counter() - start, loss, accuracy, measured, classes)
         return loss
@@ -163,7 +170,7 @@ class Evaluation:
             if self.task.metric is not None:
                 sums = total(self.task.metric.sums(output, targets))
             if self.metrics is not None:
-                self.metrics.update(output, targets)
+                self.metrics.update(output, targets, batch.first)
         return output, loss, sums
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from rmldnn.engine.average import Average
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.gradient import gradient_norm
+from rmldnn.engine.scattered import replaced
 from rmldnn.steps import Batch
 
 Objective = Callable[[Batch], Tensor]
@@ -151,6 +152,8 @@ def go_on(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
     now, then = optimizer.param_groups, state["param_groups"]
     groups = [{**theirs, **own_kernels(ours)} for ours, theirs in zip(now, then, strict=False)]
     optimizer.load_state_dict({**state, "param_groups": groups if len(now) == len(then) else then})
+    for kept in optimizer.state.values():  # which are those of the state where no other device asks for others
+        kept.update(replaced(kept, lambda _, tensor: tensor.clone() if tensor.device.type == "cpu" else tensor))
 
 
 def own_kernels(group: Mapping[str, Any]) -> dict[str, Any]:

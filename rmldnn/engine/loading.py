@@ -38,14 +38,18 @@ class Taken:
     Args:
         batches: The batches.
         device: Where inputs are wanted.
+        keep: Whether they are needed once more; their memory is else free as soon as they are computed.
     """
 
-    def __init__(self, batches: Iterator[Batch], device: torch.device) -> None:
+    def __init__(self, batches: Iterator[Batch], device: torch.device, *, keep: bool = False) -> None:
         self.names: Sequence[str] = ()
         self.size = 0
         self.waited = 0.0
+        self.kept: list[Batch] = []
+        """The batches that came, if they are kept."""
         self._batches = batches
         self._device = device
+        self._keep = keep
 
     def __iter__(self) -> Iterator[Batch]:
         asked = perf_counter()
@@ -54,6 +58,8 @@ class Taken:
             self.names = [*self.names, *batch.names] if self.names else batch.names
             self.size += batch.size
             self.waited += perf_counter() - asked
+            if self._keep:
+                self.kept.append(batch)
             yield batch
             asked = perf_counter()
 

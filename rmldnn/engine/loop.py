@@ -21,8 +21,8 @@ from rmldnn.engine.loading import Loader, Taken
 from rmldnn.engine.progress import Progress
 from rmldnn.engine.scores import Scores
 from rmldnn.engine.stopping import EarlyStopping
-from rmldnn.steps import Batch, EpochEnd, Step, TrainEnd, TrainStep
-from rmldnn.tasks.task import Task
+from rmldnn.steps import EpochEnd, Step, TrainEnd, TrainStep
+from rmldnn.tasks.task import Place, Task
 
 _End = TypeVar("_End")
 log = logging.getLogger("rmldnn")
@@ -129,25 +129,26 @@ def _train(
     num_batches = -(-len(loader) // accumulate)
     done = num_batches - -(-loader.remaining(progress.seen) // accumulate) if progress.seen else 0
     batches = loader.epoch(epoch, progress.seen)
-
-    def objective(batch: Batch) -> Tensor:
-        loss, _ = task.forward(learner.network, batch, engine.total)
-        if loss is None:
-            raise RuntimeError("training needs a loss, but the task gave none: it has no loss, or the batch no targets")
-        return loss
-
     for number in range(done + 1, num_batches + 1):
-        taken = Taken(islice(batches, accumulate), engine.device)
+        place = Place(progress.seed, epoch, (epoch - 1) * num_batches + number)
+        first, *others = task.turns(learner.network, engine.total, place)
+        taken = Taken(islice(batches, accumulate), engine.device, keep=bool(others))
         progress.draw(engine.device)
-        loss, norm = engine.learn(objective, taken)
-        progress.learned(loss, taken.size)
+        with first.learning():
+            loss, norm = engine.learn(first.objective, taken)
+        losses = {}
+        for turn in others:
+            with turn.learning():
+                losses[turn.name], _ = engine.learn(turn.objective, taken.kept)
+        progress.learned(loss, taken.size, losses)
         if scheduler is not None and scheduler.per_step:
             scheduler.step(epoch - 1 + number / num_batches)
         compute = perf_counter() - asked - taken.waited
         yield TrainStep(
-            epoch, num_epochs, number, num_batches, taken.size, loss, norm, taken.waited, compute, taken.names
+            epoch, num_epochs, number, num_batches, taken.size, loss, norm, taken.waited, compute, taken.names, losses
         )
         asked = perf_counter()
     mean = progress.mean.value()
-    yield TrainEnd(epoch, num_epochs, mean, perf_counter() - start, progress.rate)
+    losses = {name: one.value() for name, one in progress.others.items()}
+    yield TrainEnd(epoch, num_epochs, mean, perf_counter() - start, progress.rate, losses)
     return mean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ class Progress:
         epoch: The epoch that is running, from 1.
         seen: Training samples of it that were learned from.
         mean: Their mean loss so far.
+        others: The mean losses of the other turns of a batch so far, by name.
         rate: The learning rate that the epoch began with.
         over: Whether the training has ended before its last epoch, as it did not get better.
     """
@@ -32,6 +34,7 @@ class Progress:
     epoch: int = 1
     seen: int = 0
     mean: Mean = field(default_factory=lambda: Mean())
+    others: dict[str, Mean] = field(default_factory=dict)
     rate: float = 0.0
     over: bool = False
 
@@ -43,8 +46,10 @@ class Progress:
         if device.type == "cuda":
             torch.cuda.default_generators[device.index or 0].manual_seed(number)
 
-    def learned(self, loss: Tensor, size: int) -> None:
-        """Takes note of an update."""
+    def learned(self, loss: Tensor, size: int, others: Mapping[str, Tensor] | None = None) -> None:
+        """Takes note of an update, or several of the same samples."""
+        for name, other in (others or {}).items():
+            self.others.setdefault(name, Mean()).add(other, size)
         self.mean.add(loss, size)
         self.seen += size
 
@@ -53,6 +58,7 @@ class Progress:
         self.epoch += 1
         self.seen = 0
         self.mean = Mean()
+        self.others = {}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
@@ -60,6 +66,7 @@ class Progress:
             "epoch": self.epoch,
             "seen": self.seen,
             "mean": self.mean.state_dict(),
+            "others": {name: one.state_dict() for name, one in self.others.items()},
             "rate": self.rate,
             "over": self.over,
         }
@@ -68,6 +75,8 @@ class Progress:
         """Goes on from a checkpoint."""
         self.epoch, self.seen, self.rate, self.over = (state[key] for key in ("epoch", "seen", "rate", "over"))
         self.mean.load_state_dict(state["mean"])
+        for name, kept in state.get("others", {}).items():
+            self.others.setdefault(name, Mean()).load_state_dict(kept)
 
 
 class Mean:

@@ -106,7 +106,7 @@ class Terms:
             engine: What the state keeps of the engine; changed.
             weights: The weights in the state, with which a mean of weights begins that the state has not.
         """
-        words = {key.removeprefix("optimizer.") for key in self.values if key.startswith("optimizer.")}
+        words = {key.rpartition(".")[2] for key in self.values if key.startswith("optimizer.")}
         words |= {"lr", "betas", "fused", "foreach"}  # as torch calls them, and what depends on the device
         for kept, own in zip(engine["optimizer"]["param_groups"], self.groups, strict=False):
             for key in _SCHEDULED:
@@ -203,7 +203,7 @@ def _refused(key: str, now: Any, then: Any, state: State) -> Problem | None:
     kept = name in _KEPT and _keeps(name, now) != _keeps(name, then)
     kept = kept or (name == "beta1" and str(state.facts["terms"].get("optimizer.type")).lower() in _MIXING)
     entries = name == "parameters" and _kept(now) != _kept(then)
-    if section == "optimizer" and (name == "type" or kept or entries):
+    if section.partition(".")[0] == "optimizer" and (name == "type" or kept or entries):
         return Problem(key, f"{said}, whose optimizer kept other numbers; set it back, {_ANEW}")
     return None
 

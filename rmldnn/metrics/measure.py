@@ -57,6 +57,9 @@ class Metrics:
         ConfigError: Two metrics have the same name, or a package is missing that a metric needs.
     """
 
+    accuracy: str | None = None
+    """The task has its own."""
+
     def __init__(
         self,
         makers: Sequence[Callable[..., Measure]],
@@ -66,13 +69,13 @@ class Metrics:
         self.classes = classes
         reading = reading_for(loss, classes)
         self.measures = [make(reading) for make in makers]
-        names = [measure.name for measure in self.measures]
-        for place, name in enumerate(names):
-            if name in names[:place]:
+        self.names: Sequence[str] = [measure.name for measure in self.measures]
+        for place, name in enumerate(self.names):
+            if name in self.names[:place]:
                 raise ConfigError(Problem(f"metrics[{place}]", f"there are two metrics called {name}; remove one"))
         self._sums: dict[Counter, Tensor | None] = {measure.counter: None for measure in self.measures}
 
-    def update(self, output: Tensor, target: Tensor) -> None:
+    def update(self, output: Tensor, target: Tensor, first: int = 0) -> None:  # noqa: ARG002 - sums have no order
         """Counts this process's share of a batch, which may hold no sample.
 
         Raises:

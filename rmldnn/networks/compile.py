@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from rmldnn.component import component
 from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks import keras
+from rmldnn.networks.extents import has_channels_first, without_extents
 from rmldnn.networks.graph import Call, Graph, Node, Ref
 from rmldnn.networks.layer import Layer, Shape, Step
 from rmldnn.networks.layout import channels_first, channels_last, size
@@ -33,6 +34,7 @@ log = logging.getLogger("rmldnn")
 def network(
     lenient: bool = False,
     graph: Graph | None = None,
+    any_extents: bool = False,
     *,
     layers: Path | list[dict[str, Any]] | dict[str, Any] | None = None,
     semantics: Literal["keras", "original"] = "keras",
@@ -44,6 +46,7 @@ def network(
     Args:
         lenient: Whether unknown keys are warnings.
         graph: What a family of the zoo made, in place of `layers`.
+        any_extents: Whether it is to take samples of any extents, whatever its input says.
         layers: Path of a Keras file (JSON, `.keras`, `.h5` of a whole model), a list of layers, or a Keras model as an
             object; the section `network` can stand in its place.
         semantics: `original` for what the original rmldnn did in training where that was not what Keras says:
@@ -55,6 +58,8 @@ def network(
     """
     if graph is None:
         graph = keras.read([] if layers is None else layers)
+    if any_extents:
+        graph = without_extents(graph)
     return build(graph, lenient=lenient, semantics=semantics)
 
 
@@ -121,7 +126,7 @@ class _Builder:
     def network(self) -> Network:
         """The network, or every problem that was met."""
         graph = self._graph
-        plain = _channels_first(graph)
+        plain = has_channels_first(graph)  # then tensors enter and leave the network as they are
         shapes = [self._shape(graph, ref) for ref in graph.inputs]
         names = ["x"] if len(graph.inputs) == 1 else [f"x{index}" for index in range(len(graph.inputs))]
         codes = [self._code.placeholder(name) for name in names]
@@ -368,14 +373,6 @@ def _joined(wide: Sequence[Shape], shapes: Sequence[Shape]) -> list[Shape]:
         for one, other in zip(wide, shapes, strict=False)
     ]
     return [*both, *wide[len(both) :]]
-
-
-def _channels_first(graph: Graph) -> bool:
-    """Whether Keras' tensors have their channels first; then they enter and leave the network as they are."""
-    return any(
-        node.config.get("data_format") == "channels_first" or (node.model is not None and _channels_first(node.model))
-        for node in graph.nodes
-    )
 
 
 def _embeds(layer: Layer) -> bool:

@@ -31,7 +31,8 @@ class History(StepLog):
     number, and metrics that come later, with a training that goes on, are only in `history.jsonl`. Lines of
     `history.jsonl` are `{"event": "step", "epoch": 1, "batch": 1, "seconds": 0.35, "loss": 0.7, "grad_norm": 0.5}` for
     each update, `seconds` counted from the begin of the training, and `{"event": "epoch", ...}` with what the row of
-    the epoch has, less empty cells, and with metrics that are arrays.
+    the epoch has, less empty cells, and with metrics that are arrays. Where another network learned from the same
+    samples, its loss comes behind: `"generator_loss": 1.2`, and for the epoch `"train_generator_loss"`.
 
     Since JSON knows finite numbers only, others are the texts `"nan"`, `"inf"` and `"-inf"` there.
 
@@ -78,7 +79,9 @@ class History(StepLog):
         step = update.step
         return (
             f'{{"event": "step", "epoch": {step.epoch}, "batch": {step.batch}, "seconds": {update.seconds:.6f}, '
-            f'"loss": {_number(update.loss)}, "grad_norm": {_number(update.grad_norm)}}}\n'
+            f'"loss": {_number(update.loss)}, "grad_norm": {_number(update.grad_norm)}'
+            + "".join(f', "{name}_loss": {_number(loss)}' for name, loss in update.losses.items())
+            + "}\n"
         )
 
     def _end(self, step: TrainEnd | EvalEnd) -> None:
@@ -115,6 +118,7 @@ def numbers(end: TrainEnd | EvalEnd) -> dict[str, Any]:
             "train_loss": end.loss.tolist(),
             "learning_rate": end.learning_rate,
             "train_seconds": round(end.seconds, 6),
+            **{f"train_{name}_loss": loss.tolist() for name, loss in end.losses.items()},
         }
     tensors = {"test_loss": end.loss, "accuracy": end.accuracy}
     known = {name: value.tolist() for name, value in tensors.items() if value is not None}

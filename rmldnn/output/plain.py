@@ -152,14 +152,17 @@ def _line(step: TrainStep | EvalStep) -> str:
     if isinstance(step, TrainStep):
         percent = 100 / (step.data_seconds + step.compute_seconds or 1)
         data, compute = int(percent * step.data_seconds), int(percent * step.compute_seconds)
-        return f"Train {line} (Loss = %.4f; |g| = %.4f) [Data: {data}%%; Compute: {compute}%%]"
+        others = "".join(f"; {name}: %.4f" for name in step.losses)
+        return f"Train {line} (Loss = %.4f; |g| = %.4f{others}) [Data: {data}%%; Compute: {compute}%%]"
     loss = " (Loss: %.4f)" if step.loss is not None else ""
     return f"Eval  {line}{loss}" + (" | Accuracy: %.3f" if step.accuracy is not None else "")
 
 
 def _numbers(step: TrainStep | EvalStep) -> list[Tensor]:
     """The numbers of the line of a step, those that there are."""
-    scalars = [step.loss, step.grad_norm if isinstance(step, TrainStep) else step.accuracy]
+    if isinstance(step, TrainStep):
+        return [step.loss, step.grad_norm, *step.losses.values()]
+    scalars = [step.loss, step.accuracy]
     return [scalar for scalar in scalars if scalar is not None]
 
 

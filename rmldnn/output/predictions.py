@@ -94,6 +94,11 @@ class Predictions:
         return [*rows, ("Floating-point format", _FORMATS["half" if self._half else "single"])] if rows else []
 
     @property
+    def folder(self) -> str | None:
+        """Where files go, if there are some."""
+        return self._folder
+
+    @property
     def assembles(self) -> bool:
         """Whether slices are put together."""
         return self._outfile is not None

@@ -12,7 +12,7 @@ Rows: TypeAlias = Sequence[Row]
 _LABELS = {"amsgrad": "AMSGrad", "lr_decay": "LR decay"}
 _VANISHES = 1e-3
 """Of less than this, four decimals show one digit at most."""
-_LESS_IS_BETTER = ("loss", "mae", "hd95")
+_LESS_IS_BETTER = ("loss", "mae", "hd95", "fid")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -28,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rmldnn.disk import replacing
+from rmldnn.disk import replacing, sha256
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 from rmldnn.output import surroundings
 from rmldnn.output.places import saving, writing
@@ -294,15 +293,6 @@ def recorded(folder: Path) -> Record:
     return Record(folder, record["name"], config, record["sessions"])
 
 
-def digest(file: Path) -> str:
-    """The SHA-256 of a file."""
-    with file.open("rb") as stream:
-        sha = hashlib.sha256()
-        while chunk := stream.read(2**20):
-            sha.update(chunk)
-        return sha.hexdigest()
-
-
 def _keep(file: Path, folder: Path) -> dict[str, Any]:
     """Copies the network file unless it is large; says what it is."""
     copy = folder / f"layers{file.suffix}"
@@ -310,7 +300,7 @@ def _keep(file: Path, folder: Path) -> dict[str, Any]:
     if kept:
         with replacing(copy) as partial:
             shutil.copyfile(file, partial)
-    return {"file": str(file), "copy": copy.name if kept else None, "sha256": digest(copy if kept else file)}
+    return {"file": str(file), "copy": copy.name if kept else None, "sha256": sha256(copy if kept else file)}
 
 
 def _read(folder: Path) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,26 @@ class SampleFile:
             *parents, leaf = folders
             self._groups[folders] = h5g.create(self._group(tuple(parents)), leaf, lcpl=self._utf8)
         return self._groups[folders]
+
+
+@contextmanager
+def predictions_of(path: Path) -> Iterator[Callable[[str], Any]]:
+    """What tells the prediction (C, *spatial) for a sample, from a file that a run wrote; None if it has none.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as a file of predictions: {error}") from error
+    with file:
+
+        def predicted(name: str) -> Any:
+            found = file.get(b"/".join(_parts(name)))
+            return found[()] if isinstance(found, h5py.Dataset) else None
+
+        yield predicted
 
 
 def _parts(name: str) -> list[bytes]:

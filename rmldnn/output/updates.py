@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from rmldnn.steps import TrainStep
@@ -53,6 +53,7 @@ class Update(NamedTuple):
     step: TrainStep
     loss: float
     grad_norm: float
+    losses: Mapping[str, float]
 
 
 class Updates:
@@ -76,12 +77,15 @@ class Updates:
         """Holds an update; returns whether it is time to take what is held."""
         now = time.perf_counter()
         self._began = self._began or now - step.data_seconds - step.compute_seconds - self._before
-        self._held.add((now - self._began, step), [step.loss, step.grad_norm])
+        self._held.add((now - self._began, step), [step.loss, step.grad_norm, *step.losses.values()])
         return self._held.due
 
     def take(self) -> list[Update]:
         """Reads what is held, and holds it no longer."""
-        return [Update(seconds, step, *numbers) for (seconds, step), numbers in self._held.take()]
+        return [
+            Update(seconds, step, loss, norm, dict(zip(step.losses, others, strict=True)))
+            for (seconds, step), (loss, norm, *others) in self._held.take()
+        ]
 
 
 def _numbers(scalars: list[Tensor]) -> list[float]:

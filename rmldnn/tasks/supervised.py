@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
 from rmldnn.metrics.accuracy import Metric, accuracy_for
 from rmldnn.steps import Batch
+from rmldnn.tasks.task import Place, Turn
 from rmldnn.types import Total
 
 
@@ -20,6 +21,8 @@ class Supervised:
         penalty: What the network's regularizers add to the loss, as Keras does; None, or a function that may give None.
     """
 
+    needs_targets = True
+
     def __init__(
         self,
         loss: Callable[..., Tensor] | None = None,
@@ -29,6 +32,17 @@ class Supervised:
         self.penalty = penalty
         self.loss = loss
         self.metric = metric if metric is not None or loss is None else accuracy_for(loss)
+
+    def turns(self, network: nn.Module, total: Total, place: Place) -> Sequence[Turn]:  # noqa: ARG002
+        """One update by the loss."""
+
+        def objective(batch: Batch) -> Tensor:
+            loss, _ = self.forward(network, batch, total)
+            if loss is None:
+                raise RuntimeError("training needs a loss, but there is none, or the batch has no targets")
+            return loss
+
+        return [Turn(objective)]
 
     def forward(self, network: nn.Module, batch: Batch, total: Total) -> tuple[Tensor | None, Tensor]:
         """Output of the network, and its loss, penalties included, if there is something to compare it with."""

@@ -13,10 +13,13 @@ from typing import NoReturn
 from rmldnn.errors import ConfigError
 
 VERBS = {
+    "recipes": "tasks that work, to start from",
     "summary": "what a network consists of: layers, shapes, parameters, cost",
     "verify": "compare networks with the results that Keras gives",
     "data": "count and measure the data, find what is wrong with it, draw samples",
+    "anchors": "find sizes of boxes for object detection to start from",
     "shard": "pack the data into tar files that stream from any file system",
+    "generate": "make data of which there is a formula, such as coefficients of equations",
     "network": "write the network file of a known family, such as unet",
     "config": "a configuration with every default filled in; what DeepSpeed gets of it",
     "scale": "measure a training step, and predict it on more nodes",

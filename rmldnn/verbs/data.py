@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from rmldnn.config import spec, translate
 from rmldnn.config.instantiate import opened_data
 from rmldnn.data.contact_sheet import draw_sheet
 from rmldnn.data.pipeline import Shape
+from rmldnn.data.sets import Dataset
 from rmldnn.data.survey import Facts, Survey, survey
 from rmldnn.errors import ConfigError, DataError
+from rmldnn.output.samples import predictions_of
 from rmldnn.output.tables import print_table
 from rmldnn.verbs import configuration, parser
 
@@ -25,6 +30,8 @@ The exit code is 3 if samples cannot be used.
 
   rmldnn data config.json                      tables, and the picture data.png
   rmldnn data config.json --limit 1000         no more than 1000 samples of each set
+  rmldnn data config.json --predictions predictions/output_12.h5
+                                               the picture is of test samples, and what the network made of them
   rmldnn data config.json --json               for programs"""
 
 SETS = {"train": "Training set", "test": "Test set"}
@@ -37,13 +44,16 @@ def main(arguments: Sequence[str]) -> int:
     options = parser("data", "[options] CONFIG [KEY=VALUE ...]", DESCRIPTION)
     options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
     options.add_argument("--sheet", metavar="FILE.png", default="data.png", help="the picture; data.png by default")
+    options.add_argument("--samples", type=int, metavar="N", default=16, help="samples in the picture; 16 by default")
+    options.add_argument("--predictions", metavar="FILE.h5", help="predictions of the test set, for the picture")
     options.add_argument("--json", action="store_true", help="for programs instead of for people")
     options.add_argument("--limit", type=int, metavar="N", help="samples of each set to look at, evenly chosen")
     options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
     file, changes = configuration(given.words)
-    if given.limit is not None and given.limit < 1:
-        raise ConfigError(f"--limit must be a positive integer, got {given.limit}")
+    for option in ("limit", "samples"):
+        if (number := getattr(given, option)) is not None and number < 1:
+            raise ConfigError(f"--{option} must be a positive integer, got {number}")
     if not given.sheet.lower().endswith(".png"):
         raise ConfigError(f"--sheet must be a file that ends in .png, got {given.sheet}")
     loaded = spec.load(file, lenient=given.lenient)
@@ -55,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         data = opened_data({**composed.values, "data": lenient})
         sets = {which: dataset for which in SETS if (dataset := getattr(data, which)) is not None}
         surveys = {which: survey(dataset, given.limit) for which, dataset in sets.items()}
-        drawn = draw_sheet(next(iter(sets.values())), given.sheet, seed=composed.values.get("seed", 0))
+        drawn = _draw(sets, composed.values.get("seed", 0), given)
     if given.json:
         print(json.dumps(_facts(surveys, given.sheet if drawn else None), indent=2))
     else:
@@ -63,8 +73,24 @@ def main(arguments: Sequence[str]) -> int:
             _show(SETS[which], found)
         _tell(surveys)
         if drawn:
-            print(f"Picture of {drawn} samples: {given.sheet}")
+            print(f"Picture of {drawn} sample{'s' if drawn > 1 else ''}: {given.sheet}")
     return DataError.exit_code if any(found.faults or found.misfits for found in surveys.values()) else 0
+
+
+def _draw(sets: Mapping[str, Dataset], seed: int, given: Namespace) -> int:
+    """The picture: samples of the training set, or of the test set with predictions; how many."""
+    if given.predictions is None:
+        return draw_sheet(next(iter(sets.values())), given.sheet, seed=seed, samples=given.samples)
+    if "test" not in sets:
+        raise ConfigError("--predictions needs a test set; name it as data.test_input_path")
+    file = Path(given.predictions)
+    epoch = re.search(r"_(\d+)$", file.stem)  # of random patches, which tests have too
+    keys = {"seed": seed, "samples": given.samples, "epoch": int(epoch[1]) if epoch else 1}
+    with predictions_of(file) as predicted:
+        drawn = draw_sheet(sets["test"], given.sheet, predicted=predicted, **keys)
+    if not drawn:
+        raise DataError(f"{file}: has predictions of none of the test samples, such as `{sets['test'].names[0]}`")
+    return drawn
 
 
 def _sides(found: Survey) -> dict[str, Facts]:
@@ -100,12 +126,13 @@ def _show(title: str, found: Survey) -> None:
     if found.targets and found.targets.classes:
         counts = _classes(found)
         whole = sum(count for *_, count, _ in counts)
-        maps = any(len(shape) > 1 for shape, _ in found.targets.shapes)
+        maps = found.targets.meaning != "boxes" and any(len(shape) > 1 for shape, _ in found.targets.shapes)
+        things = "Boxes" if found.targets.meaning == "boxes" else "Pixels" if maps else "Samples"
         rows = [
             (str(index), name, f"{count:,}", f"{count / whole:.2%}", first if maps else "")
             for index, name, count, first in counts
         ]
-        head = [">Index", "Name", ">Pixels" if maps else ">Samples", ">Share", "First in" if maps else ""]
+        head = [">Index", "Name", f">{things}", ">Share", "First in" if maps else ""]
         print_table("Classes", head, _cut(rows, 5))
 
 
@@ -145,7 +172,8 @@ def _warnings(surveys: Mapping[str, Survey]) -> list[str]:
             warnings.append(gap)
         empty = [name or str(index) for index, name, count, _ in _classes(found) if not count]
         if empty:
-            warnings.append(f"the {words} has no sample of: {', '.join(empty)}")
+            things = "box" if found.targets and found.targets.meaning == "boxes" else "sample"
+            warnings.append(f"the {words} has no {things} of: {', '.join(empty)}")
     if len(surveys) > 1 and (shared := surveys["train"].shared(surveys["test"])):
         warnings.append(
             f"{len(shared):,} {'sample is' if len(shared) == 1 else 'samples are'} in both sets, which makes results "
@@ -157,7 +185,9 @@ def _warnings(surveys: Mapping[str, Survey]) -> list[str]:
 def _gap(found: Survey, words: str) -> str:
     """That class indices of maps jump, as those of a mask in black and white do; empty if they do not."""
     targets = found.targets
-    if targets is None or found.class_names or not any(len(shape) > 1 for shape, _ in targets.shapes):
+    if targets is None or targets.meaning == "boxes" or found.class_names:
+        return ""
+    if not any(len(shape) > 1 for shape, _ in targets.shapes):
         return ""
     present = sorted(targets.classes)
     before, after = next(((one, other) for one, other in pairwise([-1, *present]) if other > one + 1), (0, 0))

@@ -12,10 +12,11 @@ from typing import Any
 import rmldnn
 from rmldnn.config import spec
 from rmldnn.config.spec import Spec
+from rmldnn.disk import sha256
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.output import surroundings
 from rmldnn.output.placing import HERE, OUTPUTS, moved
-from rmldnn.output.run_folder import CONFIG, Record, digest, recorded
+from rmldnn.output.run_folder import CONFIG, Record, recorded
 from rmldnn.verbs import parser
 from rmldnn.verbs.starting import add_options, processes, start
 
@@ -79,7 +80,7 @@ def _loaded(record: Record, changes: Sequence[str], *, lenient: bool) -> Spec:
     layers = session["layers"]
     if layers and not any(change.startswith("layers=") for change in changes):
         file = Path(layers["file"])
-        if not file.is_file() or digest(file) != layers["sha256"]:
+        if not file.is_file() or sha256(file) != layers["sha256"]:
             message = f"the network file `{file}` is another one than it was"
             if layers["copy"]:
                 loaded.values["layers"] = str(record.folder / layers["copy"])

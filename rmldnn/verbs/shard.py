@@ -28,7 +28,7 @@ from rmldnn.data.source import Indices, Source
 from rmldnn.data.sources.images import Images, Pictures
 from rmldnn.data.sources.webdataset import Shards
 from rmldnn.disk import replacing
-from rmldnn.errors import ConfigError, DataError, RmldnnError
+from rmldnn.errors import ConfigError, DataError, Problem, RmldnnError
 from rmldnn.output.tables import bytes_
 from rmldnn.verbs import configuration, parser
 
@@ -207,6 +207,9 @@ class _Packed:
     """One side of the samples as members of shards."""
 
     def __init__(self, source: Source, role: str, *, skip_bad: bool) -> None:
+        if source.meaning == "boxes":
+            message = "boxes cannot be packed into shards; train on the pictures in their folders"
+            raise ConfigError(Problem("data.target_type", message))
         self.source = source
         self.prefix = "target." if role == "target" else ""
         self.files = isinstance(source, Pictures)

@@ -11,6 +11,7 @@ import torch
 
 from rmldnn.component import show
 from rmldnn.config import catalog
+from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import read as read_config
 from rmldnn.config.spec import ROOT
 from rmldnn.errors import ConfigError, NetworkError, Problem
@@ -39,28 +40,56 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--input-shape", metavar="H,W,C", help="what to put for extents that the network leaves open")
     options.add_argument("--lenient", action="store_true", help="unknown keys of layers are warnings")
     given = options.parse_intermixed_args(list(arguments))
-    described, section = _described(given.file)
-    batch = _batch(given.batch_size, section)
-    with torch.device("meta"):
-        original = section.get("semantics") == "original"
-        network = build(described, lenient=given.lenient, semantics="original" if original else "keras")
-    shapes = _shapes(network, given.input_shape)
-    cost = costs(network, [[batch, *shape] for shape in shapes]) if shapes else None
-    state = _optimizer_state(network, section)
-    if given.format == "json":
-        print(json.dumps(_facts(network, batch, cost, state), indent=2))
-    else:
-        _show(network, batch, cost, state)
+    found: dict[str, Any] = {}
+    for part, (described, section) in _networks(given.file).items():
+        batch = _batch(given.batch_size, section)
+        with torch.device("meta"):
+            original = section.get("semantics") == "original"
+            network = build(described, lenient=given.lenient, semantics="original" if original else "keras")
+        shapes = _shapes(network, given.input_shape)
+        cost = costs(network, [[batch, *shape] for shape in shapes]) if shapes else None
+        state = _optimizer_state(network, section)
+        if given.format == "json":
+            found[part] = _facts(network, batch, cost, state)
+        else:
+            _show(network, batch, cost, state)
+    if found:
+        print(json.dumps(found.get("", found), indent=2))
     return 0
 
 
-def _described(file: str) -> tuple[Any, Mapping[str, Any]]:
-    """The graph in a file, and the configuration around it, if it is one."""
-    section: Any = None
+def _networks(file: str) -> dict[str, tuple[Any, Mapping[str, Any]]]:
+    """The graph of each network of a file, by name, and the configuration around it, if it is one."""
+    section = _section(file)
+    places = section or {}
+    given = [key for key in ("layers", "network") if in_parts(places.get(key)) and "class_name" not in places[key]]
+    if not given or section is None:
+        return {"": _described(file, section)}
+    found = {}
+    for part in PARTS:
+        own = {key: section[key][part] for key in given if part in section[key]}
+        optimizer = section.get("optimizer")
+        rest = {key: value for key, value in section.items() if key not in ("layers", "network")}
+        rest["optimizer"] = optimizer.get(part) if in_parts(optimizer) else None
+        if isinstance(own.get("network"), str):
+            own["network"] = {"type": own["network"]}
+        found[part] = _described(file, {**rest, **own})
+    return found
+
+
+def _section(file: str) -> Mapping[str, Any] | None:
+    """The configuration in a file, if it is one."""
     if Path(file).suffix.lower() in (".json", ".json5", ".yaml", ".yml"):
         value = read_config(file).value
         section = value.get(ROOT) if isinstance(value, Mapping) else None
-    if not isinstance(section, Mapping):
+        if isinstance(section, Mapping):
+            return section
+    return None
+
+
+def _described(file: str, section: Mapping[str, Any] | None) -> tuple[Any, Mapping[str, Any]]:
+    """The graph in a file, or that which a configuration names."""
+    if section is None:
         return read_network(file), {}
     if isinstance(section.get("network"), Mapping):
         return _family(section["network"], file), section

@@ -91,3 +91,35 @@ def test_a_picture_that_cannot_be_written_is_told(sheet, tmp_path):
     (tmp_path / "sheet.png").mkdir()
     with pytest.raises(RmldnnError, match=r"cannot write `.*sheet\.png`: "):
         sheet([RED])
+
+
+def test_a_class_that_was_predicted_wrongly_is_told_in_red(sheet):
+    wrong = sheet([RED], [np.int64(1)], predicted=lambda name: np.array([0.9, 0.1]))
+    right = sheet([RED], [np.int64(1)], predicted=lambda name: np.array([0.1, 0.9]))
+
+    def red(picture):
+        words = picture[200:216].astype(int)
+        return bool(((words[..., 2] - words[..., 0]) > 100).any())
+
+    assert (red(wrong), red(right)) == (True, False)
+
+
+@pytest.mark.parametrize("scores", [1, 2])
+def test_a_map_that_was_predicted_lies_over_the_picture_behind_the_target(sheet, scores):
+    indices = np.zeros((10, 10, 1), np.uint8)
+    indices[5:] = 1
+    prediction = np.stack([1.0 - indices[..., 0], indices[..., 0]])[-scores:]
+    drawn = sheet([RED], [indices], predicted=lambda name: prediction)
+    assert (drawn[:, 200:392][8:200] == drawn[:, 392:584][8:200]).all()
+
+
+def test_a_picture_that_was_predicted_stands_behind_the_target(sheet):
+    prediction = np.zeros((3, 10, 10), np.float32)
+    prediction[1] = 1  # green; the order of the sample
+    drawn = sheet([RED], [255 - RED], "pixels", predicted=lambda name: prediction)
+    assert drawn[100, 500].tolist() == [0, 255, 0]
+
+
+def test_samples_without_a_prediction_are_passed_over(tmp_path, pictures):
+    dataset = Dataset(Pipeline(pictures(RED, RED), Part("input")))
+    assert draw_sheet(dataset, str(tmp_path / "a.png"), predicted=lambda name: None) == 0

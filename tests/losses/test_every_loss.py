@@ -120,7 +120,9 @@ def extreme(kind, loss, keys, dtype, device):
 
 
 def test_every_component_is_here():
-    assert {form.load() for form in catalog.group("loss").values()} == {loss for _, loss, _ in CASES}
+    components = [form.load() for form in catalog.group("loss").values()]
+    functions = {loss for loss in components if not isinstance(loss, type)}  # classes have tests of their own
+    assert functions == {loss for _, loss, _ in CASES}
 
 
 @every_loss

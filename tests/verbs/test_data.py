@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import h5py
+import numpy as np
 import pytest
 
 from rmldnn.errors import ConfigError, DataError
@@ -99,3 +101,38 @@ def test_a_set_that_cannot_be_opened_is_an_error(data, pictures):
 def test_a_wrong_command_line_is_told(data, words, fault):
     with pytest.raises(ConfigError, match=fault):
         data(*words)
+
+
+@pytest.fixture
+def predicted(pictures):
+    """A file of predictions of some test pictures."""
+    with h5py.File(pictures / "output_2.h5", "w") as file:
+        for index in range(2):
+            file[f"up/up_{index}.png"] = np.array([-0.1, -2.0], np.float32)
+    return "output_2.h5"
+
+
+def test_predictions_are_drawn_over_test_samples(data, predicted):
+    assert "Picture of 2 samples: data.png" in data("--predictions", predicted)[1]
+
+
+def test_no_more_samples_are_drawn_than_wanted(data, predicted):
+    assert "Picture of 1 sample: data.png" in data("--predictions", predicted, "--samples", "1")[1]
+
+
+def test_predictions_of_other_samples_are_told(data, pictures):
+    h5py.File(pictures / "other.h5", "w").close()
+    with pytest.raises(DataError, match=r"other\.h5: has predictions of none of the test samples, such as `down/"):
+        data("--predictions", "other.h5")
+
+
+@pytest.mark.parametrize("file", ["config.json", "missing.h5"])
+def test_a_file_without_predictions_is_told(data, file):
+    with pytest.raises(DataError, match="cannot be read as a file of predictions"):
+        data("--predictions", file)
+
+
+def test_predictions_without_a_test_set_are_refused(data, config, predicted):
+    del config["data"]["test_input_path"]
+    with pytest.raises(ConfigError, match=r"--predictions needs a test set; name it as data\.test_input_path"):
+        data("--predictions", predicted)

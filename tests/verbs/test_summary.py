@@ -87,3 +87,15 @@ def test_the_table_names_every_layer(summary):
 )
 def test_faults(summary, content, options, fault):
     assert fault in summary(content, *options, code=2)
+
+
+def test_both_networks_of_a_pair_are_shown(summary):
+    section = {
+        "task": "gan",
+        "layers": {"generator": [{"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 3]}}]},
+        "network": {"discriminator": {"type": "dcgan_discriminator", "filters": 2, "input_shape": [8, 8, 1]}},
+        "optimizer": {"generator": {"type": "Adam", "learning_rate": 1}, "discriminator": "SGD"},
+    }
+    found = facts(summary({"neural_network": section}, "--format", "json"))
+    assert list(found) == ["generator", "discriminator"]
+    assert found["generator"]["total_params"] == 8

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmldnn.data.shards.remote import SCHEMES
+from rmldnn.data.http import SCHEMES
 from rmldnn.data.source import Side, Which
 from rmldnn.errors import ConfigError, DataError, Problem
 

@@ -8,9 +8,10 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from rmldnn.data.http import SCHEMES, shown
 from rmldnn.data.shards import index as indexes
 from rmldnn.data.shards.index import Index
-from rmldnn.data.shards.remote import SCHEMES, Cache, shown
+from rmldnn.data.shards.remote import Cache
 from rmldnn.errors import DataError
 
 OPEN = 64

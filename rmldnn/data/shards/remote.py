@@ -7,28 +7,22 @@ import hashlib
 import os
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPException
+from http.client import HTTPResponse
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
+from rmldnn.data.http import AnswerError, ask
 from rmldnn.data.shards.index import SUFFIX, Index, beside
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, DataError, Problem
 
-SCHEMES = ("http://", "https://")
 DEFAULT_CACHE = "~/.cache/rmldnn/shards"
 
-_ATTEMPTS = 5
-_PAUSE = 0.2
-"""Seconds before the second attempt; every further one waits twice as long."""
-_TIMEOUT = 60
 _CHUNK = 2**20
-_MISSING = (404, 410)
+_MISSING = (403, 404, 410)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
@@ -104,31 +98,14 @@ class Cache:
             ) from error
 
     def _fetch(self, url: str, place: Path, index: Index | None, *, optional: bool = False) -> bool:
-        fault = ""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(_PAUSE * 2 ** (attempt - 1))
-            try:
-                request = urllib.request.Request(url, headers={"User-Agent": "rmldnn"})  # noqa: S310 - http only
-                with _OPENER.open(request, timeout=_TIMEOUT) as answer, replacing(place) as partial:
-                    with partial.open("wb") as file:
-                        size, digest = _copied(answer, file)
-                    fault = _fault(size, digest, answer.headers.get("Content-Length"), index)
-                    if fault:
-                        raise HTTPException(fault)
-                return True
-            except urllib.error.HTTPError as error:
-                error.close()
-                if optional and error.code in (*_MISSING, 403):
-                    return False
-                fault = f"the server answers {error.code} ({error.reason})"
-                if error.code < 500 and error.code != 429:
-                    break
-            except urllib.error.URLError as error:
-                fault = f"the server cannot be reached ({getattr(error.reason, 'strerror', None) or error.reason})"
-            except (HTTPException, TimeoutError, ConnectionError) as error:
-                fault = fault or f"the connection broke ({type(error).__name__})"
-        raise DataError(f"{shown(url)}: cannot fetch this file: {fault}; check the address, or try again later")
+        def take(answer: HTTPResponse) -> None:
+            with replacing(place) as partial:
+                with partial.open("wb") as file:
+                    size, digest = _copied(answer, file)
+                if fault := _fault(size, digest, answer.headers.get("Content-Length"), index):
+                    raise AnswerError(fault)
+
+        return ask(url, take, accept=_MISSING if optional else ()) not in _MISSING
 
     def _make_room(self, newest: Path) -> None:
         """Removes tar files used longest ago. A process that reads one keeps it open, and is not disturbed."""
@@ -147,27 +124,6 @@ class Cache:
                 return
             path.unlink(missing_ok=True)
             total -= size
-
-
-class _HttpOnly(urllib.request.HTTPRedirectHandler):
-    """Follows a server to other servers, but not to files or other schemes."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        """The request for the other address."""
-        if not newurl.lower().startswith(SCHEMES):
-            raise urllib.error.URLError("it leads to an address that is not http")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-_OPENER = urllib.request.build_opener(_HttpOnly)
-
-
-def shown(url: str) -> str:
-    """A URL for messages: without a password, or the key of a signed address."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def bytes_of(text: str, key: str) -> int:

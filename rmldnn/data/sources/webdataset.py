@@ -18,12 +18,13 @@ from rmldnn.data.arrays import ChannelAxis, channels_last, together
 from rmldnn.data.decode import SUFFIXES, decode
 from rmldnn.data.files import fingerprint
 from rmldnn.data.holding import hold
+from rmldnn.data.http import SCHEMES
 from rmldnn.data.memory import assembled
 from rmldnn.data.shards import decoding
 from rmldnn.data.shards.index import CLASS, MEMBERS_LISTED, Described
 from rmldnn.data.shards.paths import expand
 from rmldnn.data.shards.reading import Reader, Shard
-from rmldnn.data.shards.remote import SCHEMES, Cache, bytes_of
+from rmldnn.data.shards.remote import Cache, bytes_of
 from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
 from rmldnn.data.sources.masks import Masks
 from rmldnn.errors import ConfigError, DataError, Problem

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rmldnn.data.transform import Pixels
 from rmldnn.data.transforms import sampling
+from rmldnn.data.transforms.photographic import white
 
 Extent: TypeAlias = tuple[int, ...]
 Points: TypeAlias = NDArray[np.float64]
@@ -55,13 +56,15 @@ class Window(Motion):
     Args:
         start: First pixel along each axis.
         extent: Of the window.
+        fill: What stands beyond the sample instead of zeros, as a part of white; not in what is not blended.
     """
 
     start: Extent
     extent: Extent
+    fill: float = 0.0
 
-    def move(self, pixels: Pixels, nearest: bool) -> Pixels:  # noqa: ARG002 - nothing to choose
-        """A view, unless zeros are needed."""
+    def move(self, pixels: Pixels, nearest: bool) -> Pixels:
+        """A view, unless there is something to fill."""
         inside, place = [], []
         for low, size, full in zip(self.start, self.extent, pixels.shape, strict=False):
             first, last = max(low, 0), max(min(low + size, full), 0)
@@ -71,6 +74,8 @@ class Window(Motion):
         if cut.shape[:-1] == self.extent:
             return cut
         padded = np.zeros((*self.extent, pixels.shape[-1]), pixels.dtype)
+        if self.fill and not nearest:
+            padded.fill(self.fill * white(pixels))
         padded[tuple(place)] = cut
         return padded
 

@@ -5,7 +5,7 @@ import multiprocessing
 import numpy as np
 import pytest
 
-from rmldnn.data.shards import remote
+from rmldnn.data import http
 from rmldnn.data.shards.index import Described, load
 from rmldnn.data.shards.reading import Reader, Shard
 from rmldnn.data.shards.remote import Cache, bytes_of
@@ -24,7 +24,7 @@ def shards(server):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(remote, "_PAUSE", 0.001)
+    monkeypatch.setattr(http, "_PAUSE", 0.001)
 
 
 def _last(shard):
@@ -116,7 +116,7 @@ def test_a_reader_goes_on_with_a_shard_that_was_dropped(server, shards, tmp_path
 
 
 def test_secrets_of_an_address_are_not_told():
-    assert remote.shown("https://me:secret@host/a.tar?sig=key") == "https://host/a.tar"
+    assert http.shown("https://me:secret@host/a.tar?sig=key") == "https://host/a.tar"
 
 
 def test_sizes_are_read():

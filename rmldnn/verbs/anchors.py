@@ -1,0 +1,88 @@
+"""`rmldnn anchors`: the sizes of boxes that a detection network should start from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rmldnn.config import spec, translate
+from rmldnn.config.detection import BOXES
+from rmldnn.config.instantiate import opened_data
+from rmldnn.data.anchors import Sizes, anchors, nearest
+from rmldnn.data.sets import Dataset
+from rmldnn.errors import ConfigError, DataError
+from rmldnn.verbs import configuration, parser
+
+DESCRIPTION = """\
+Finds anchors for the boxes of the training set, as the network sees them after the transforms that do the same to every
+sample: sizes that are near to those of the boxes. Prints them as the key `anchors` of the loss YOLOv3 takes them.
+
+  rmldnn anchors config.json                   nine anchors, for three scales
+  rmldnn anchors config.json --num 6           six, for two scales
+  rmldnn anchors config.json --size 416        for pictures put into 416 x 416 in proportion, whatever transforms say"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Finds and prints; returns the exit code."""
+    options = parser("anchors", "[options] CONFIG [KEY=VALUE ...]", DESCRIPTION)
+    options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    options.add_argument("--num", type=int, metavar="N", default=9, help="number of anchors; 9 by default")
+    options.add_argument("--size", type=int, metavar="PIXELS", help="sides of the picture that the network sees")
+    options.add_argument("--seed", type=int, metavar="N", default=0, help="of what is drawn; 0 by default")
+    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
+    given = options.parse_intermixed_args(list(arguments))
+    file, changes = configuration(given.words)
+    for name in ("num", "size"):
+        value = getattr(given, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} must be a positive integer, got {value}")
+    if given.seed < 0:
+        raise ConfigError(f"--seed must be at least 0, got {given.seed}")
+    loaded = spec.load(file, lenient=given.lenient)
+    composed = translate.compose(loaded, changes)
+    for problem in [*loaded.warnings, *composed.notices]:
+        print(f"Warning: {problem}", file=sys.stderr)
+    with composed.places():
+        sizes, extents = _sizes(opened_data(composed.values), given.size)
+    try:
+        found = anchors(sizes, given.num, given.seed).round(1)
+    except ValueError as error:
+        raise DataError(f"{error}; the training set has {len(sizes):,}; take a smaller --num") from None
+    _, overlap = nearest(sizes, found)
+    what = f"pictures of {extents}" if extents else "pictures of several sizes; `resize` or `letterbox` gives them one"
+    print(f"{len(sizes):,} boxes on {what}; mean IoU with the nearest anchor: {overlap.mean():.3f}")
+    numbers = [[_short(side) for side in pair] for pair in found.tolist()]
+    print(f'"anchors": {json.dumps(numbers)}')
+    return 0
+
+
+def _sizes(data: Any, side: int | None) -> tuple[Sizes, str]:
+    """Width and height of all boxes of the training set, and the size of the pictures if they have one."""
+    dataset: Dataset | None = data.train or data.test
+    if dataset is None or dataset.targets is None or dataset.targets.source.meaning != "boxes":
+        kinds = " or ".join(f"`{kind}`" for kind in BOXES)
+        raise ConfigError(f"there are no boxes in this configuration; set `data.target_type` to {kinds}")
+    targets = dataset.targets
+    steps = [] if side else [step for step in targets.steps if not step[1].random]
+    fixed = type(targets)(targets.source, targets.part, steps)
+    found, extents = [], set()
+    for index in range(len(dataset)):
+        rows = np.asarray(fixed.read(np.array([index]), 0, 1)[0], np.float64)
+        _, _, _, width, height = rows[0].tolist()
+        factor = side / max(width, height) if side else 1.0
+        extents.add((side, side) if side else (round(width), round(height)))
+        real = rows[rows[:, 0] >= 0]
+        found.append((real[:, 3:] - real[:, 1:3]) * factor)
+    sizes = np.concatenate(found)
+    if not len(sizes):
+        raise DataError("the training set has no boxes at all; `rmldnn data` shows what it has")
+    width, height = next(iter(extents))
+    return sizes, f"{width} x {height} (width x height)" if len(extents) == 1 else ""
+
+
+def _short(number: float) -> float:
+    return int(number) if number == int(number) else number
