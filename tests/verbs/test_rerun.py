@@ -54,7 +54,7 @@ def losses(file="out_train.txt"):
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("recipes/*/*/*.json")), ids=lambda path: path.parent.name + path.stem)
 def test_a_composed_configuration_is_one_that_composes_to_itself(file, tmp_path, monkeypatch):
-    if "neural_network" not in json.loads(file.read_text()):
+    if '"neural_network"' not in file.read_text():
         pytest.skip("a network, no configuration")
     monkeypatch.chdir(file.parent)
     first = composed(file)
