@@ -317,7 +317,7 @@ def _points(
         while len(times[0]) < _LEAST or (len(times[0]) < _MOST and time.perf_counter() < end):
             for own, one in zip(times, batches, strict=True):
                 own.append(step(one))
-    everyone = _everyone(engine, times)
+    everyone = engine.everyone(times)
     points = [
         (one.size, statistics.fmean(statistics.median(each[place]) for each in everyone))
         for place, one in enumerate(batches)
@@ -343,15 +343,6 @@ def _together(engine: Engine) -> Iterator[None]:
     yield
     if engine.world > 1:
         dist.barrier()
-
-
-def _everyone(engine: Engine, value: Any) -> list[Any]:
-    """What each process has."""
-    values: list[Any] = [value]
-    if engine.world > 1:
-        values *= engine.world
-        dist.all_gather_object(values, value)
-    return values
 
 
 def _line(points: Sequence[tuple[int, float]]) -> tuple[float, float, float]:
@@ -389,7 +380,7 @@ def _exchange(engine: Engine) -> tuple[float, float]:
     short, long = seconds(1), seconds(_SENT // 4)
     messages = 2 * (engine.world - 1)
     rate = messages / engine.world * _SENT / max(long - short, long / 2)
-    return statistics.fmean(_everyone(engine, rate)), statistics.fmean(_everyone(engine, short)) / messages
+    return statistics.fmean(engine.everyone(rate)), statistics.fmean(engine.everyone(short)) / messages
 
 
 def _timed(exchange: Callable[[], object], engine: Engine) -> float:
