@@ -1,5 +1,6 @@
 """Object detection, from the command line to files."""
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -19,6 +20,27 @@ from rmldnn.verbs import data, shard
 
 NAMES = ("bright", "dark")
 ANCHORS = [[6, 6], [10, 10], [14, 14], [18, 18]]
+CONFIG = {
+    "task": {"type": "obj", "pictures": 2, "max_detections": 20},
+    "num_epochs": 2,
+    "layers": "network.json",
+    "run_folder": "run",
+    "data": {
+        "input_type": "images",
+        "target_type": "coco",
+        "input_path": "train/",
+        "target_path": "train.json",
+        "test_input_path": "test/",
+        "test_target_path": "test.json",
+        "test_output_path": "found/",
+        "transforms": [{"random_horizontal_flip": 0.5}, {"letterbox": [48, 32]}],
+        "batch_size": 4,
+        "test_batch_size": 3,
+    },
+    "loss": {"function": "YOLOv3", "anchors": ANCHORS},
+    "optimizer": {"type": "Adam", "learning_rate": 0.003},
+    "checkpoints": {"save": "model/", "interval": 1},
+}
 
 
 def conv(name, filters, kernel, before, strides=1, activation="relu", shape=None):
@@ -78,35 +100,20 @@ def draw(folder, which, count, seed):
     (folder / f"{which}.json").write_text(json.dumps(coco))
 
 
+def prepare(folder):
+    """Writes what `CONFIG` names."""
+    draw(folder, "train", 15, seed=1)
+    draw(folder, "test", 5, seed=2)
+    (folder / "network.json").write_text(json.dumps(network()))
+    (folder / "class.names").write_text("bright\ndark\n")
+
+
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     """A working directory with 15 pictures to learn from and 5 for tests; the configuration, to be changed."""
     monkeypatch.chdir(tmp_path)
-    draw(tmp_path, "train", 15, seed=1)
-    draw(tmp_path, "test", 5, seed=2)
-    (tmp_path / "network.json").write_text(json.dumps(network()))
-    (tmp_path / "class.names").write_text("bright\ndark\n")
-    return {
-        "task": {"type": "obj", "pictures": 2, "max_detections": 20},
-        "num_epochs": 2,
-        "layers": "network.json",
-        "run_folder": "run",
-        "data": {
-            "input_type": "images",
-            "target_type": "coco",
-            "input_path": "train/",
-            "target_path": "train.json",
-            "test_input_path": "test/",
-            "test_target_path": "test.json",
-            "test_output_path": "found/",
-            "transforms": [{"random_horizontal_flip": 0.5}, {"letterbox": [48, 32]}],
-            "batch_size": 4,
-            "test_batch_size": 3,
-        },
-        "loss": {"function": "YOLOv3", "anchors": ANCHORS},
-        "optimizer": {"type": "Adam", "learning_rate": 0.003},
-        "checkpoints": {"save": "model/", "interval": 1},
-    }
+    prepare(tmp_path)
+    return copy.deepcopy(CONFIG)
 
 
 @pytest.fixture
@@ -161,19 +168,60 @@ def test_texts_of_darknet_give_the_same_as_coco(run, config):
     assert {record["category_id"] for record in second} <= {0, 1}
 
 
-def test_a_prediction_needs_no_targets(run, config):
+@pytest.fixture
+def predicting(config):
+    """Turns the configuration into one that only predicts, with what the second epoch has learned."""
+
+    def turn():
+        config["checkpoints"] = {"load": "model/model_checkpoint_2.pt"}
+        data = config["data"]
+        config["data"] = {key: data[key] for key in ("input_type", "test_input_path", "test_output_path", "transforms")}
+        config["data"] |= {"transforms": data["transforms"][1:], "test_batch_size": 3}
+        del config["optimizer"]
+
+    return turn
+
+
+def test_a_prediction_needs_no_targets(run, predicting):
     run()
     learned = results()
-    config["checkpoints"] = {"load": "model/model_checkpoint_2.pt"}
-    data = config["data"]
-    config["data"] = {key: data[key] for key in ("input_type", "test_input_path", "test_output_path", "transforms")}
-    config["data"] |= {"transforms": data["transforms"][1:], "test_batch_size": 3}
-    del config["optimizer"]
+    predicting()
     result = run()
     assert (result.code, result.err) == (0, "")
     alone = results(1)
     assert [record["bbox"] for record in alone] == [record["bbox"] for record in learned]
     assert {record["file_name"] for record in alone} <= {f"{index}.png" for index in range(5)}
+
+
+@pytest.mark.parametrize(("names", "first"), [("train.json", 5), ("class.names", 0)])
+def test_a_prediction_names_classes_as_a_file_does(run, config, predicting, names, first):
+    run()
+    learned = results()
+    predicting()
+    config["task"]["class_names"] = names
+    result = run()
+    assert (result.code, result.err) == (0, "")
+    kinds = [record["category_id"] - first for record in results(1)]
+    assert kinds == [record["category_id"] - 5 for record in learned]
+    for path in Path("found/pictures_2").iterdir():
+        assert (Path("found/pictures_1") / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("bright\ndark\ngrey\n", 2, "the network has outputs for 2 classes, but there are 3 (bright, dark, grey)"),
+        ("", 3, "task.class_names: `class.names` is empty"),
+    ],
+)
+def test_names_that_do_not_fit_are_told(run, config, predicting, text, code, message):
+    Path("class.names").write_text(text)
+    run()
+    predicting()
+    config["task"]["class_names"] = "class.names"
+    result = run()
+    assert result.code == code
+    assert message in result.err
 
 
 def test_preloaded_pictures_give_the_same(run, config):

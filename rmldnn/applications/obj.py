@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path as Folder
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rmldnn.applications.application import Application
 from rmldnn.component import component
+from rmldnn.data.class_names import read as class_names_in
 from rmldnn.data.loader import Loader
 from rmldnn.data.transforms.geometric import in_words
 from rmldnn.engine.evaluation import Metrics
@@ -27,7 +28,7 @@ from rmldnn.output.detections import Detections
 from rmldnn.output.predictions import Predictions
 from rmldnn.tasks.detection import Detection
 from rmldnn.tasks.task import Task
-from rmldnn.types import Count, Fraction, Index
+from rmldnn.types import Count, Fraction, Index, Path
 
 log = logging.getLogger("rmldnn")
 
@@ -44,15 +45,29 @@ class Obj(Application):
             is dropped.
         max_detections: The largest number of detections of a picture.
         pictures: Pictures of the test set that are drawn with their detections, below `test_output_path`.
+        class_names: What classes are called where there are no boxes to say it, as in a run that only predicts: the
+            annotations of COCO that the network learned from, whose categories also give `category_id`, or a text file
+            with the name of each class in a line.
+
+    Raises:
+        DataError: The file of names cannot be read.
     """
 
     def __init__(
-        self, *, confidence: Fraction = 0.05, iou: Fraction = 0.45, max_detections: Count = 100, pictures: Index = 0
+        self,
+        *,
+        confidence: Fraction = 0.05,
+        iou: Fraction = 0.45,
+        max_detections: Count = 100,
+        pictures: Index = 0,
+        class_names: Path | None = None,
     ) -> None:
         self.confidence = confidence
         self.iou = iou
         self.max_detections = max_detections
         self.pictures = pictures
+        self.class_names = class_names_in(class_names, "task.class_names") if class_names is not None else {}
+        """The number of each class by its name."""
         self.num_classes = 0
         """Classes of the network, once it is known that it fits."""
         self._boxes = YoloV3()
@@ -88,7 +103,7 @@ class Obj(Application):
         extent = tuple(sample.inputs.shape[2:])
         scales = cells.scales(_output(model, sample.inputs), extent, self._boxes.anchors)
         self.num_classes = scales[0].shape[-1] - NUMBERS
-        dataset, classes = loader.dataset, loader.dataset.classes
+        dataset, classes = loader.dataset, self._classes(loader)
         if len(classes) > self.num_classes:
             plural = "es" if self.num_classes != 1 else ""
             names = ", ".join(classes[:4]) + (", ..." if len(classes) > 4 else "")
@@ -122,13 +137,18 @@ class Obj(Application):
         return AveragePrecision(len(test.dataset), self.num_classes, test.dataset.classes, self.max_detections)
 
     def writers(
-        self, predictions: Predictions, model: Network, test: Loader | None, epochs: int, folder: Path | None = None
+        self, predictions: Predictions, model: Network, test: Loader | None, epochs: int, folder: Folder | None = None
     ) -> Sequence[Consumer]:
         """Who writes detections."""
         del model, epochs, folder
         if test is None or predictions.folder is None:
             return []
-        return [Detections(predictions.folder, test.dataset, test.dataset.classes, self.pictures)]
+        numbers = list(self.class_names.values())
+        return [Detections(predictions.folder, test.dataset, self._classes(test), self.pictures, numbers)]
+
+    def _classes(self, loader: Loader) -> Sequence[str]:
+        """Names of the classes, as far as they have some."""
+        return loader.dataset.classes or list(self.class_names)
 
 
 @torch.no_grad()

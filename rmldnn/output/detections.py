@@ -32,9 +32,17 @@ class Detections:
         dataset: The test set.
         classes: Names of the classes, as far as they have some.
         pictures: Pictures of the set that are drawn.
+        category_ids: The number that each class has in results, where targets do not say it; its index by default.
     """
 
-    def __init__(self, folder: str, dataset: Dataset, classes: Sequence[str], pictures: int) -> None:
+    def __init__(
+        self,
+        folder: str,
+        dataset: Dataset,
+        classes: Sequence[str],
+        pictures: int,
+        category_ids: Sequence[int] = (),
+    ) -> None:
         self._folder = Path(folder)
         self._classes = classes
         self._pictures = pictures
@@ -42,7 +50,7 @@ class Detections:
         self._places: Mapping[str, int] = {name: place for place, name in enumerate(dataset.names)}
         targets = dataset.targets.source if dataset.targets else None
         self._image_ids = getattr(targets, "image_ids", None) or _numbers(dataset.names)
-        self._category_ids: Sequence[int] = getattr(targets, "category_ids", None) or ()
+        self._category_ids: Sequence[int] = getattr(targets, "category_ids", None) or category_ids
         self._found: list[dict[str, Any]] = []
         self._drawn: list[tuple[int, list[dict[str, Any]]]] = []
         self.outputs: list[tuple[str, str]] = []

@@ -5,7 +5,7 @@
     runs/unet-2/
       config.json       the whole configuration, every default filled in; a file that rmldnn takes
       run.json          name and sessions: the run, and each time that it went on
-      layers.json       the network file, if the configuration names one
+      layers.json       the network file, if the configuration names one; `layers.generator.json` of a pair
       state/            states to go on from
       history.csv history.jsonl
       outputs/          what `rmldnn rerun` makes of the places of outputs
@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -122,7 +122,7 @@ class Record:
     """How a session ends in which nothing goes wrong."""
 
     def begin(self, config: Mapping[str, Any]) -> None:
-        """Notes that the session begins, and keeps the network file.
+        """Notes that the session begins, and keeps the network files.
 
         Args:
             config: The composed configuration.
@@ -132,9 +132,7 @@ class Record:
         """
         self.config = config
         with writing(str(self.folder), key="run_folder"):
-            layers = config.get("layers")
-            if isinstance(layers, str) and Path(layers).is_file():
-                self.sessions[-1]["layers"] = _keep(Path(layers), self.folder)
+            self.sessions[-1]["networks"] = [_keep(key, file, self.folder) for key, file in _networks(config)]
             _write(self.folder / CONFIG, {_ROOT: config})
             self.write()
         self.begun = True
@@ -176,7 +174,8 @@ class Record:
             return
         if self.fresh and not self.begun:
             shutil.rmtree(self.folder, ignore_errors=True)
-        told = [self.folder / CONFIG, self.folder / RECORD, *self.folder.glob("layers.*")] if self.begun else []
+        copies = [kept["copy"] for kept in self.sessions[-1]["networks"] if kept["copy"]]
+        told = [self.folder / name for name in (CONFIG, RECORD, *copies)] if self.begun else []
         for path in told:
             path.unlink(missing_ok=True)
         own = () if self._has_steps() else (*HISTORY, _LOCK)
@@ -241,7 +240,7 @@ def record(
         "lenient": lenient,
         "processes": processes,
         "devices": list(devices),
-        "layers": None,
+        "networks": [],
         "git": surroundings.git(here),
         "hardware": surroundings.hardware(),
         "software": surroundings.software(),
@@ -293,14 +292,27 @@ def recorded(folder: Path) -> Record:
     return Record(folder, record["name"], config, record["sessions"])
 
 
-def _keep(file: Path, folder: Path) -> dict[str, Any]:
-    """Copies the network file unless it is large; says what it is."""
-    copy = folder / f"layers{file.suffix}"
+def _networks(config: Mapping[str, Any]) -> Iterator[tuple[Sequence[str | int], Path]]:
+    """The network files that a configuration names, and where in it."""
+    layers = config.get("layers")
+    parts = layers if isinstance(layers, Mapping) and "class_name" not in layers else {}
+    coarser = (config.get("multigrid") or {}).get("networks") or ()
+    named = [(("layers",), layers), *((("layers", part), own) for part, own in parts.items())]
+    named += [(("multigrid", "networks", level), own) for level, own in enumerate(coarser)]
+    for key, file in named:
+        if isinstance(file, str) and Path(file).is_file():
+            yield key, Path(file)
+
+
+def _keep(key: Sequence[str | int], file: Path, folder: Path) -> dict[str, Any]:
+    """Copies a network file unless it is large; says what it is."""
+    copy = folder / f"{'.'.join(map(str, key))}{file.suffix}"
     kept = file.stat().st_size <= _LARGEST
     if kept:
         with replacing(copy) as partial:
             shutil.copyfile(file, partial)
-    return {"file": str(file), "copy": copy.name if kept else None, "sha256": sha256(copy if kept else file)}
+    digest = sha256(copy if kept else file)
+    return {"key": list(key), "file": str(file), "copy": copy.name if kept else None, "sha256": digest}
 
 
 def _read(folder: Path) -> dict[str, Any] | None:

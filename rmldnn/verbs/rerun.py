@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import chain, count
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 import rmldnn
 from rmldnn.config import spec
+from rmldnn.config.reader import dotted
 from rmldnn.config.spec import Spec
 from rmldnn.disk import sha256
 from rmldnn.errors import ConfigError, Problem
@@ -24,7 +27,7 @@ DESCRIPTION = """\
 Makes a run once more, from its beginning and in the folder where it was made; the new run gets a run folder of its own.
 Log files, checkpoints and predictions go to `outputs` in it, so that those of the first run stay as they are; other
 places by outfile=..., checkpoints.save=... Says what has changed since then: versions, the commit of the repository,
-the network file, which is then taken as it was. A run of several processes is started as it was:
+network files, which are then taken as they were. A run of several processes is started as it was:
 rmldnn rerun runs/unet --procs 2, mpirun -np 2 rmldnn rerun runs/unet
 
   rmldnn rerun runs/unet                        the same again
@@ -77,15 +80,18 @@ def _loaded(record: Record, changes: Sequence[str], *, lenient: bool) -> Spec:
     loaded.values.update(moved(loaded.values, lambda _, place: f"{HERE}/{OUTPUTS}/{_name(Path(place), names)}"))
     session = record.sessions[-1]
     loaded.warnings += [Problem("", message) for message in _differences(session)]
-    layers = session["layers"]
-    if layers and not any(change.startswith("layers=") for change in changes):
-        file = Path(layers["file"])
-        if not file.is_file() or sha256(file) != layers["sha256"]:
-            message = f"the network file `{file}` is another one than it was"
-            if layers["copy"]:
-                loaded.values["layers"] = str(record.folder / layers["copy"])
-                message += f"; `{loaded.values['layers']}` is taken, a copy of that time"
-            loaded.warnings.append(Problem("layers", message))
+    changed = tuple(change.partition("=")[0] for change in changes)
+    for kept in session["networks"]:
+        file, path = Path(kept["file"]), dotted(kept["key"])
+        if path.startswith(changed) or (file.is_file() and sha256(file) == kept["sha256"]):
+            continue
+        message = f"the network file `{file}` is another one than it was"
+        if kept["copy"]:
+            copy = str(record.folder / kept["copy"])
+            *sections, last = kept["key"]
+            reduce(getitem, sections, loaded.values)[last] = copy
+            message += f"; `{copy}` is taken, a copy of that time"
+        loaded.warnings.append(Problem(path, message))
     return loaded
 
 

@@ -1,11 +1,11 @@
 """Trainings of two networks as a user runs them."""
 
+import copy
 import csv
 import json
 import re
 import shutil
 import signal
-from pathlib import Path
 
 import cv2
 import h5py
@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from rmldnn.config.check import check
-from rmldnn.config.reader import read_text
 from tests.conftest import CONFIG
 from tests.test_parallel import torchrun
 from tests.test_resume import assert_same, started
@@ -47,33 +45,30 @@ DISCRIMINATOR = [
 RATE = {"type": "SGD", "learning_rate": 0.01, "momentum": 0.5}
 PENALTY = {"function": "Wasserstein", "gradient_penalty": 10.0}
 CLIP = {"function": "Wasserstein", "clip": 0.05}
+GAN = {
+    "task": {"type": "gan", "critic_steps": 2, "samples_every": 1},
+    "num_epochs": 2,
+    "outfile": "out.txt",
+    "run_folder": "run",
+    "layers": {"generator": GENERATOR, "discriminator": DISCRIMINATOR},
+    "data": {
+        "input_type": "images",
+        "input_path": "./train/",
+        "test_input_path": "./test/",
+        "batch_size": 7,
+        "test_batch_size": 4,
+        "grayscale": True,
+    },
+    "loss": PENALTY,
+    "optimizer": {"generator": RATE, "discriminator": {**RATE, "learning_rate": 0.02}},
+    "checkpoints": {"save": "./model/"},
+}
 
 
 @pytest.fixture
 def config():
     """Pictures without labels, and a Wasserstein GAN of a few weights."""
-    return json.loads(
-        json.dumps(
-            {
-                "task": {"type": "gan", "critic_steps": 2, "samples_every": 1},
-                "num_epochs": 2,
-                "outfile": "out.txt",
-                "run_folder": "run",
-                "layers": {"generator": GENERATOR, "discriminator": DISCRIMINATOR},
-                "data": {
-                    "input_type": "images",
-                    "input_path": "./train/",
-                    "test_input_path": "./test/",
-                    "batch_size": 7,
-                    "test_batch_size": 4,
-                    "grayscale": True,
-                },
-                "loss": PENALTY,
-                "optimizer": {"generator": RATE, "discriminator": {**RATE, "learning_rate": 0.02}},
-                "checkpoints": {"save": "./model/"},
-            }
-        )
-    )
+    return copy.deepcopy(GAN)
 
 
 @pytest.fixture
@@ -132,6 +127,21 @@ def test_the_generator_learns_from_every_so_manieth_batch(train, pictures):
         np.average([steps[1]["generator_loss"], steps[3]["generator_loss"]], weights=[7, 1])
     )
     assert second["test_loss"]
+
+
+def test_a_run_is_made_again_with_the_network_files_of_that_time(train, pictures, config, fork_server):
+    for part, layers in (("generator", GENERATOR), ("discriminator", DISCRIMINATOR)):
+        (pictures / f"{part}.json").write_text(json.dumps(layers))
+        config["layers"][part] = f"{part}.json"
+    assert train("num_epochs=1").code == 0
+    before = trained(pictures, 1)
+    (pictures / "generator.json").unlink()
+    (pictures / "discriminator.json").write_text("[]")
+    result = fork_server(pictures, "rerun", "run", "run_folder=again")
+    assert result.code == 0, result.err
+    assert len(result.starting("Warning: layers.")) == 2
+    again = torch.load(pictures / "again" / "outputs" / "model" / "model_checkpoint_1.pt", weights_only=True)["model"]
+    assert all(torch.equal(value, before[name]) for name, value in again.items())
 
 
 def test_more_steps_than_an_epoch_has_batches_count_on(train, pictures):
@@ -345,9 +355,3 @@ def test_a_family_without_batch_normalisation_takes_the_penalty(train, config):
     config["network"] = {"discriminator": {**keys, "batch_norm": False}}
     result = train("num_epochs=1")
     assert result.code == 0, result.err
-
-
-def test_the_configuration_of_the_page_is_right():
-    text = (Path(__file__).parents[2] / "docs" / "gan.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert list(check(read_text(block, "gan.json").value["neural_network"])) == []

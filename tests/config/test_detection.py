@@ -1,13 +1,9 @@
 import json
-import re
-from pathlib import Path
 
 import pytest
 
 from rmldnn.config import spec, translate
 from rmldnn.config.check import check
-
-PAGE = Path(__file__).parent.parent.parent / "docs" / "detection.md"
 
 BOXES = {
     "task": {"type": "obj"},
@@ -51,11 +47,6 @@ def test_the_loss_and_boxes_need_the_task():
         'data.target_type: `coco` gives boxes, the targets of object detection; set "task": "obj", or start with '
         "--app=obj",
     ]
-
-
-def test_the_configuration_of_the_page_is_right():
-    (text,) = re.findall(r"^```json\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert list(check(json.loads(text)["neural_network"])) == []
 
 
 def test_the_example_of_the_original_composes(tmp_path):

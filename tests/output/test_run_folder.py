@@ -152,16 +152,40 @@ def test_a_network_file_is_kept(write):
     Path("net.v1.json").write_text("{}")
     write(config={"layers": "net.v1.json"})
     sha = hashlib.sha256(b"{}").hexdigest()
-    assert said()["sessions"][0]["layers"] == {"file": "net.v1.json", "copy": "layers.json", "sha256": sha}
+    kept = {"key": ["layers"], "file": "net.v1.json", "copy": "layers.json", "sha256": sha}
+    assert said()["sessions"][0]["networks"] == [kept]
     assert Path("runs/unet/layers.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("config", "copies"),
+    [
+        (
+            {"layers": {"generator": "g.json", "discriminator": "d.json"}},
+            ["layers.discriminator.json", "layers.generator.json"],
+        ),
+        ({"layers": {"class_name": "g.json", "config": {}}}, []),  # the network itself
+        (
+            {"layers": "g.json", "multigrid": {"levels": [8, 16], "networks": ["d.json"]}},
+            ["layers.json", "multigrid.networks.0.json"],
+        ),
+    ],
+)
+def test_all_network_files_are_kept(write, config, copies):
+    for name in ("g", "d"):
+        Path(f"{name}.json").write_text(f'"{name}"')
+    write(config=config)
+    assert sorted(kept["copy"] for kept in said()["sessions"][0]["networks"]) == copies
+    for kept in said()["sessions"][0]["networks"]:
+        assert Path("runs/unet", kept["copy"]).read_bytes() == Path(kept["file"]).read_bytes()
 
 
 def test_of_a_large_network_file_only_the_hash_is_kept(write, monkeypatch):
     monkeypatch.setattr(run_folder, "_LARGEST", 1)
     Path("net.h5").write_bytes(b"{}")
     write(config={"layers": "net.h5"})
-    layers = said()["sessions"][0]["layers"]
-    assert (layers["copy"], layers["sha256"]) == (None, hashlib.sha256(b"{}").hexdigest())
+    (kept,) = said()["sessions"][0]["networks"]
+    assert (kept["copy"], kept["sha256"]) == (None, hashlib.sha256(b"{}").hexdigest())
     assert not Path("runs/unet/layers.h5").exists()
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from rmldnn.config import spec, translate
 from rmldnn.errors import ConfigError
-from rmldnn.output.run_folder import record
-from rmldnn.verbs.rerun import main
+from rmldnn.output.run_folder import record, recorded
+from rmldnn.verbs.rerun import _loaded, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -188,6 +188,15 @@ def test_a_network_file_that_is_another_one_is_replaced_by_its_copy(made, rmldnn
     result = rmldnn("rerun", "runs/small")
     assert result.code == 0, result.err
     assert result.starting("Warning: layers: the network file `net.json` is another one than it was; `/")
+
+
+def test_so_is_that_of_a_coarser_level_unless_it_is_changed_on_the_command_line(made, config):
+    (Path("net.json")).write_text(json.dumps(config["layers"]))
+    folder = made(layers="net.json", multigrid={"levels": [8, 12], "networks": ["net.json"]}, num_epochs=1)
+    Path("net.json").unlink()
+    loaded = _loaded(recorded(folder.absolute()), ["layers=other.json"], lenient=False)
+    assert loaded.values["layers"] == "net.json"
+    assert loaded.values["multigrid"]["networks"] == [str(folder.absolute() / "multigrid.networks.0.json")]
 
 
 def test_a_folder_that_is_gone_is_told(made, rmldnn):

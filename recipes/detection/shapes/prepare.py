@@ -7,6 +7,7 @@ scenes/labels/{train,test}/<number>.txt, scenes/shapes.names      the same boxes
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 NAMES = ("circle", "square", "triangle", "star")
 WIDTH, HEIGHT = 96, 72
-SCENES = {"train": 4000, "test": 200}
+TEST_SCENES = 200
 TILT = 0.35
 """The most that a shape is turned, in radians."""
 FINE = 4
@@ -68,11 +69,11 @@ def scene(random: np.random.Generator) -> tuple[np.ndarray, list[tuple[int, floa
     return (small + random.normal(0, 8, small.shape)).clip(0, 255).astype(np.uint8), boxes
 
 
-def main(folder: Path = Path("scenes"), seed: int = 1) -> None:
-    """Writes all scenes below `folder`; those that are already there are written again."""
+def main(num: int, folder: Path = Path("scenes"), seed: int = 1) -> None:
+    """Writes all scenes below `folder`, `num` to learn from; those that are already there are written again."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "shapes.names").write_text("\n".join(NAMES) + "\n")
-    for number, (which, count) in enumerate(SCENES.items()):
+    for number, (which, count) in enumerate({"train": num, "test": TEST_SCENES}.items()):
         random = np.random.default_rng([seed, number])
         pictures, labels = folder / which, folder / "labels" / which
         pictures.mkdir(parents=True, exist_ok=True)
@@ -104,4 +105,6 @@ def main(folder: Path = Path("scenes"), seed: int = 1) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--num", type=int, default=4000, metavar="N", help="scenes to learn from; 4000 by default")
+    main(parser.parse_args().num)

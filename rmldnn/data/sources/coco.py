@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rmldnn.component import component, show
 from rmldnn.data import boxes
 from rmldnn.data.boxes import Objects
+from rmldnn.data.class_names import categories
 from rmldnn.data.discovery import discover
 from rmldnn.data.pairing import some
 from rmldnn.data.source import Side, Source
@@ -133,8 +134,6 @@ def _read(file: str) -> dict[str, Any]:
         for place, entry in enumerate(content[part]):
             if strange := [key for key in keys if not isinstance(entry, dict) or key not in entry]:
                 raise DataError(f"{file}: {part}[{place}]: `{strange[0]}` is missing; add it")
-    if not content["categories"]:
-        raise DataError(f"{file}: `categories` is empty; name the classes there")
     return dict(content)
 
 
@@ -165,19 +164,15 @@ def _written(name: Any) -> str:
 
 
 def _classes(
-    file: str, categories: Sequence[dict[str, Any]], known: Mapping[str, int] | None
+    file: str, entries: Sequence[dict[str, Any]], known: Mapping[str, int] | None
 ) -> tuple[dict[str, int], list[int]]:
     """The index of each category's class by name, and the number of each category, in the same order."""
-    ordered = sorted(categories, key=lambda category: int(category["id"]))
-    names = [str(category["name"]) for category in ordered]
-    if len(set(names)) < len(names):
-        double = next(name for place, name in enumerate(names) if name in names[:place])
-        raise DataError(f"{file}: there are two categories called `{double}`; rename one of them")
+    numbers = categories(file, entries)
     if known is None:
-        return {name: index for index, name in enumerate(names)}, [int(category["id"]) for category in ordered]
-    if strange := [name for name in names if name not in known]:
+        return {name: index for index, name in enumerate(numbers)}, list(numbers.values())
+    if strange := [name for name in numbers if name not in known]:
         raise DataError(f"{file}: category `{strange[0]}` is none of the training set{some('', list(known), 10)}")
-    return {name: known[name] for name in names}, [int(category["id"]) for category in ordered]
+    return {name: known[name] for name in numbers}, list(numbers.values())
 
 
 class _Annotations:

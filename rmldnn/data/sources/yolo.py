@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rmldnn.component import component
 from rmldnn.data import boxes
 from rmldnn.data.boxes import Objects
+from rmldnn.data.class_names import read as class_names_in
 from rmldnn.data.discovery import discover
 from rmldnn.data.pairing import some
 from rmldnn.data.source import Side, Source
@@ -73,8 +74,8 @@ def yolo(side: Side, *, class_names: Path | None = None) -> Yolo | None:
 
     Args:
         side: What to open.
-        class_names: Text file with the name of each class in a line of its own, such as Darknet's `coco.names`; classes
-            are called by their indices without it.
+        class_names: Text file with the name of each class in a line of its own, such as Darknet's `coco.names`, or JSON
+            file of annotations of COCO; classes are called by their indices without it.
 
     Returns:
         The source; None if no path is configured.
@@ -90,7 +91,13 @@ def yolo(side: Side, *, class_names: Path | None = None) -> Yolo | None:
     _log.info(f"Discovering {side.words} {side.role} boxes...")
     start, found = discover(side, (".txt",), "boxes")
     known = side.training.classes if isinstance(side.training, Objects) else None
-    names = list(known) if known is not None else _names(class_names) if class_names is not None else []
+    names = (
+        list(known)
+        if known is not None
+        else list(class_names_in(class_names, "data.class_names"))
+        if class_names is not None
+        else []
+    )
     files = _paired(start, found, side)
     faults: defaultdict[int, list[str]] = defaultdict(list)
     values = []
@@ -103,22 +110,6 @@ def yolo(side: Side, *, class_names: Path | None = None) -> Yolo | None:
         largest = max((int(one[:, 0].max()) for one in values if len(one)), default=0)
         names = [str(index) for index in range(largest + 1)]
     return Yolo(side.inputs, files, values, {name: index for index, name in enumerate(names)}, faults)
-
-
-def _names(file: str) -> list[str]:
-    """The names of the classes."""
-    try:
-        lines = FilePath(file).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"data.class_names: cannot read `{file}`: {reason}; name a text file in UTF-8") from None
-    names = [name for line in lines if (name := line.strip())]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise DataError(f"data.class_names: `{file}` has the name `{name}` twice; rename one of them")
-    if not names:
-        raise DataError(f"data.class_names: `{file}` is empty; write the name of each class in a line of its own")
-    return names
 
 
 def _paired(start: str, found: Sequence[str], side: Side) -> list[str]:

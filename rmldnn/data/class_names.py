@@ -1,0 +1,60 @@
+"""Names of classes in files: a line for each, or the categories of COCO's annotations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmldnn.errors import DataError
+
+
+def read(file: str, key: str) -> dict[str, int]:
+    """The names of classes in the order of their indices, each with its number.
+
+    Args:
+        file: A text file with a name in each line, whose numbers are the indices; or a JSON file of annotations as COCO
+            has it (`.json`), whose numbers are those of its categories.
+        key: What names the file, for messages.
+
+    Raises:
+        DataError: The file cannot be read, or has no names, or one twice.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+        content = json.loads(text) if Path(file).suffix.lower() == ".json" else None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{key}: cannot read `{file}`: {reason}; name a text file in UTF-8") from None
+    if content is not None:
+        entries = content.get("categories") if isinstance(content, dict) else None
+        if not isinstance(entries, list) or not all(
+            isinstance(one, dict) and {"id", "name"} <= {*one} for one in entries
+        ):
+            message = "has no `categories` with `id` and `name`; name a file of annotations of COCO, or a text file"
+            raise DataError(f"{key}: `{file}` {message}")
+        return categories(file, entries)
+    names = [name for line in text.splitlines() if (name := line.strip())]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise DataError(f"{key}: `{file}` has the name `{name}` twice; rename one of them")
+    if not names:
+        raise DataError(f"{key}: `{file}` is empty; write the name of each class in a line of its own")
+    return {name: index for index, name in enumerate(names)}
+
+
+def categories(file: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The names of COCO's categories in the order of their numbers, and these.
+
+    Raises:
+        DataError: There is none, or there are two of one name.
+    """
+    if not entries:
+        raise DataError(f"{file}: `categories` is empty; name the classes there")
+    ordered = sorted(entries, key=lambda entry: int(entry["id"]))
+    names = [str(entry["name"]) for entry in ordered]
+    if len(set(names)) < len(names):
+        double = next(name for place, name in enumerate(names) if name in names[:place])
+        raise DataError(f"{file}: there are two categories called `{double}`; rename one of them")
+    return {name: int(entry["id"]) for name, entry in zip(names, ordered, strict=True)}

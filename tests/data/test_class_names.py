@@ -1,0 +1,43 @@
+"""Names of classes in files."""
+
+import json
+
+import pytest
+
+from rmldnn.data.class_names import read
+from rmldnn.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "names"),
+    [
+        ("a.names", "cat\n\n  dog \n", {"cat": 0, "dog": 1}),
+        (
+            "a.json",
+            json.dumps({"categories": [{"id": 9, "name": "dog"}, {"id": 2, "name": "cat"}]}),
+            {"cat": 2, "dog": 9},
+        ),
+    ],
+)
+def test_names_have_the_numbers_of_their_file(tmp_path, name, text, names):
+    (tmp_path / name).write_text(text)
+    found = read(str(tmp_path / name), "key")
+    assert list(found.items()) == list(names.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.names", "cat\ncat\n", "has the name `cat` twice"),
+        ("a.names", "\n", "is empty"),
+        ("a.json", "[", "cannot read"),
+        ("a.json", '{"categories": [{"name": "cat"}]}', "has no `categories` with `id` and `name`"),
+        ("a.json", '{"categories": []}', "`categories` is empty"),
+        ("b.names", None, "No such file"),
+    ],
+)
+def test_files_without_names_are_told(tmp_path, name, text, message):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        read(str(tmp_path / name), "key")
