@@ -191,7 +191,7 @@ class _Json:
         number = int(word) if whole and len(word) < MAX_DIGITS else float(word)
         if isinstance(number, float) and (whole or not math.isfinite(number)):
             self._stop(location, line, f"{word[:40]} is too large a number")
-        return number
+        return whole_number(word, number)
 
     def _object(self, location: Location, opened: int, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -242,6 +242,16 @@ class _Json:
             self.document.record(location, before[2], message)
 
 
+def whole_number(text: str, number: int | float) -> int | float:
+    """A number as it was meant: `1e6` is a whole one, `1.0` and `1e-6` are none."""
+    short = "e" in text.lower() and number == int(number) and abs(number) < _EXACT
+    return int(number) if short else number
+
+
+_EXACT = 2**53
+"""Below it, a whole number is the same in floating point."""
+
+
 def _quoted(word: str) -> str:
     return f"`{word}`" if word else "the end of the file"
 
@@ -270,7 +280,7 @@ def _scalar(node: yaml.Node, document: Document, location: Location) -> Any:
         whole = text.lstrip("+-").isdigit()
         number = int(text) if whole and len(text) < MAX_DIGITS else float(text)
         if isinstance(number, int) or (not whole and math.isfinite(number)):
-            return number
+            return whole_number(text, number)
     elif tag == "str":
         return text
     document.record(location, node.start_mark.line + 1, f"{text[:40]!r} is no value of a configuration; quote a text")

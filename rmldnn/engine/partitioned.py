@@ -20,25 +20,7 @@ from rmldnn.engine.learning import Objective, marked, own_kernels
 from rmldnn.engine.pieces import Pieces, Pieces3
 from rmldnn.engine.scattered import Scattered
 from rmldnn.engine.swapping import Swapped
-from rmldnn.errors import ConfigError, Problem
 from rmldnn.steps import Batch
-
-
-def require_parts(optimizer: torch.optim.Optimizer, stage: int) -> None:
-    """Refuses an optimizer that needs whole tensors where every process keeps a part of the numbers.
-
-    Raises:
-        ConfigError: It does.
-    """
-    if getattr(optimizer, "needs_whole", False):
-        name = type(optimizer).__name__
-        raise ConfigError(
-            Problem(
-                "engine.zero",
-                f"must be 0 with this optimizer ({name}), which needs whole tensors where `zero` {stage} keeps "
-                "flat pieces; or take another optimizer, such as AdamW",
-            )
-        )
 
 
 def by_parameter(optimizer: torch.optim.Optimizer, total: Any) -> None:

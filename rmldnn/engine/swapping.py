@@ -36,10 +36,6 @@ def room(
     Raises:
         ConfigError: Something is missing.
     """
-    if optimizer.state:  # as in Adagrad; DeepSpeed has places only for what comes with the first step
-        name = type(optimizer).__name__
-        message = f"must be `cpu` with this optimizer ({name}); or take another one for `nvme`, such as AdamW"
-        raise ConfigError(Problem("engine.offload", message))
     _require_folder(folder)
     largest = max(parameter.numel() for group in optimizer.param_groups for parameter in group["params"])
     _require_memory(BUFFERS * -(-largest // world) * 4)
@@ -52,6 +48,9 @@ def _require_folder(folder: str) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="rmldnn-", dir=folder) as probe:
             os.close(os.open(Path(probe) / "probe", os.O_CREAT | os.O_WRONLY | os.O_DIRECT))
+    except PermissionError:
+        message = f"must be a folder that you may write to, got `{folder}`; name another one, on a disk of each machine"
+        raise ConfigError(Problem("engine.offload_path", message)) from None
     except OSError as error:
         message = (
             f"takes no files past the system's cache: `{folder}` ({error.strerror}); name a folder on a disk of each "

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rmldnn.component import component
 from rmldnn.engine.compute import Compute, Precision
-from rmldnn.errors import ConfigError, Problem
 from rmldnn.types import Count, Path
 
 BUFFERS = 5
 """Tensors of `nvme` in memory at once: a weight, its gradient, and what an optimizer keeps, at most three numbers."""
+
+MICRO_BATCH = "train_micro_batch_size_per_gpu"
+"""A setting that DeepSpeed insists on, and that nothing depends on, as losses weigh the samples."""
 
 
 @component("engine")
@@ -21,7 +24,7 @@ def engine(
     *,
     zero: Literal[0, 1, 2, 3] = 0,
     offload: Literal["cpu", "nvme"] | None = None,
-    offload_path: Path = "/tmp/rmldnn",  # noqa: S108 - where fast disks of compute nodes are as a rule
+    offload_path: Path | None = None,
     overlap: bool = True,
     bucket_size: Count = 6_500_000,
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] | None = None,
@@ -36,11 +39,13 @@ def engine(
         offload: Where what the optimizer keeps lies, instead of the memory of the GPU: `cpu` is the machine's memory,
             `nvme` a fast disk, with `zero` 3 only. With `zero` 3 the weights are in the machine's memory then. Slower,
             in much less memory.
-        offload_path: Folder for `nvme`, on a disk of each machine; what is put there is taken away again.
+        offload_path: Folder for `nvme`, on a disk of each machine; what is put there is taken away again. By default
+            `/tmp/rmldnn-1000`, with the number of the user, as fast disks of compute nodes are there as a rule.
         overlap: Sums up gradients while others are still computed; with `zero` 1 to 3 on GPUs only.
         bucket_size: Numbers that are sent at once; more take more memory, fewer more messages.
         precision: The same as `precision` at the top level.
     """
+    offload_path = offload_path or f"/tmp/rmldnn-{os.getuid()}"  # noqa: S108 - a folder of the user's own
     return Zero(zero, offload, offload_path, overlap, bucket_size, precision, deepspeed or {})
 
 
@@ -67,17 +72,8 @@ class Zero:
         return self.stage == 0 and self.overlap and not _OF_THE_SUM & self.raw.keys()
 
     def precise(self, compute: Compute) -> Compute:
-        """How to compute, where it is this section that names a precision.
-
-        Raises:
-            ConfigError: The top level names another one.
-        """
-        if self.precision is None or self.precision == compute.precision:
-            return compute
-        if compute.precision != "auto":
-            message = f"is {self.precision}, but `precision` at the top level is {compute.precision}; keep one of them"
-            raise ConfigError(Problem("engine.precision", message))
-        return replace(compute, precision=self.precision)
+        """How to compute, where it is this section that names a precision."""
+        return compute if self.precision is None else replace(compute, precision=self.precision)
 
     def rows(self) -> list[tuple[str, object]]:
         """How the log describes it."""
@@ -90,7 +86,7 @@ class Zero:
         Args:
             world: Number of processes.
             accumulate: Batches to an update.
-            clip: Longest gradient.
+            clip: Longest gradient, which DeepSpeed cuts at stages 1 to 3.
             on_gpu: Whether the run computes on GPUs.
         """
         optimization: dict[str, Any] = {"stage": self.stage}
@@ -111,10 +107,9 @@ class Zero:
             optimization["offload_optimizer"] |= {"nvme_path": self.offload_path, "buffer_count": BUFFERS}
             optimization["sub_group_size"] = 1  # each weight for itself
         ours = {
-            "train_batch_size": world * accumulate,  # bookkeeping only: losses weigh the samples
-            "train_micro_batch_size_per_gpu": 1,
+            MICRO_BATCH: 1,
             "gradient_accumulation_steps": accumulate,
-            "gradient_clipping": clip or 0.0,  # by default DeepSpeed clips the norm to 1, unasked
+            "gradient_clipping": (self.stage and clip) or 0.0,  # by default DeepSpeed clips the norm to 1, unasked
             "steps_per_print": None,
             "timers": {"throughput": {"enabled": False}},  # which nobody reads, and which waits for the device
             "zero_allow_untested_optimizer": True,

@@ -76,7 +76,6 @@ class Hessian(torch.optim.Optimizer):
     """
 
     needs_closure = True
-    needs_whole = True
     """Tells an engine to call `step(closure)` in place of a backward pass and `step()`."""
 
     def __init__(self, parameters: list[Any], keys: dict[str, Any]) -> None:

@@ -66,9 +66,6 @@ def muon(
 class Muon(torch.optim.Optimizer):
     """Groups that are `orthogonal` hold matrices only; AdamW moves the others."""
 
-    needs_whole = True
-    """Whether parameters must not be cut."""
-
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - torch's signature
         """One update of all parameters that have a gradient."""

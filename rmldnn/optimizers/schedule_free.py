@@ -67,5 +67,4 @@ def schedule_free_adamw(
         weight_lr_power=weight_lr_power,
         foreach=True,
     )
-    optimizer.needs_whole = True  # type: ignore[attr-defined] # two sets of weights change places
     return optimizer

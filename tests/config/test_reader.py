@@ -40,6 +40,16 @@ def test_comments_and_trailing_commas_are_accepted():
     assert document.lines[("b",)] == 5
 
 
+@pytest.mark.parametrize("name", ["c.json", "c.yaml"])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("1e6", int), ("-2.5E+1", int), ("1.0", float), ("1e-3", float), ("1.55e1", float), ("1e300", float)],
+)
+def test_an_exponent_may_make_a_whole_number(name, text, kind):
+    (value,) = read_text(f"[{text}]", name).value
+    assert (value, type(value)) == (float(text), kind)
+
+
 def test_comment_signs_inside_a_text_are_text():
     assert read_text('{"a": "http://x/#y"}', "c.json").value == {"a": "http://x/#y"}
 

@@ -12,11 +12,7 @@ from zero_run import main
 
 from rmldnn.engine import states
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.partitioned import LossScale, require_parts
-from rmldnn.errors import ConfigError
-from rmldnn.optimizers.hessian import hessian
-from rmldnn.optimizers.muon import muon
-from rmldnn.optimizers.schedule_free import schedule_free_adamw
+from rmldnn.engine.partitioned import LossScale
 
 HERE = Path(__file__).parent
 SCRIPT = str(HERE / "zero_run.py")
@@ -145,12 +141,6 @@ def shape(thing):
     if isinstance(thing, dict):
         return {key: shape(value) for key, value in thing.items()}
     return [shape(one) for one in thing] if isinstance(thing, list | tuple) else type(thing)
-
-
-@pytest.mark.parametrize("make", [hessian, muon, schedule_free_adamw])
-def test_optimizers_that_need_whole_tensors_are_refused(make):
-    with pytest.raises(ConfigError, match=r"engine\.zero: must be 0 with this optimizer"):
-        require_parts(make([torch.zeros(2, 2, requires_grad=True)]), 1)
 
 
 def test_a_loss_scale_is_that_of_torch():

@@ -13,8 +13,8 @@ from test_parallel import finish, start
 from torch.utils.cpp_extension import get_default_build_root
 
 from rmldnn.engine.swapping import room
+from rmldnn.engine.zero import engine
 from rmldnn.errors import ConfigError
-from rmldnn.optimizers.adagrad import adagrad
 from rmldnn.optimizers.sgd import sgd
 
 SCRIPT = str(Path(__file__).parent / "nvme_run.py")
@@ -60,19 +60,24 @@ def test_a_run_on_a_machine_without_a_compiler_is_told_what_is_missing(train, tm
     assert "Traceback" not in result.err
 
 
-def optimizer(make=sgd, count=1):
-    return make([torch.nn.Parameter(torch.empty(count, device="meta"))])
-
-
-def test_an_optimizer_that_keeps_numbers_from_the_beginning_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"engine\.offload: must be `cpu` with this optimizer \(Adagrad\)"):
-        room(str(tmp_path), optimizer(adagrad), 1, lambda: None)
+def optimizer(count=1):
+    return sgd([torch.nn.Parameter(torch.empty(count, device="meta"))])
 
 
 def test_a_folder_that_takes_no_files_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"engine\.offload_path: takes no files .*File exists"):
         room(str(tmp_path / "file"), optimizer(), 1, lambda: None)
+
+
+def test_a_folder_that_cannot_be_written_is_refused():
+    with pytest.raises(ConfigError, match=r"engine\.offload_path: must be a folder that you may write to, got `/sys`"):
+        room("/sys", optimizer(), 1, lambda: None)
+
+
+def test_each_user_has_a_folder_by_default():
+    assert engine().offload_path == f"/tmp/rmldnn-{os.getuid()}"
+    assert engine(offload_path="/scratch").offload_path == "/scratch"
 
 
 def test_more_locked_memory_than_there_is_is_refused(tmp_path):

@@ -11,7 +11,7 @@ def told():
     from deepspeed.runtime.config import DeepSpeedConfig  # takes seconds
 
     def told(zero, world=1):
-        return DeepSpeedConfig({**zero.settings(world, 1, None, on_gpu=True), "train_batch_size": 1})
+        return DeepSpeedConfig(zero.settings(world, 1, None, on_gpu=True))
 
     return told
 
