@@ -53,7 +53,7 @@ def steps(
     """
     ready = engine.prepare(network, compute=compute)
     slices, num_channels = _slices(test), _num_channels(network, test)
-    if test.dataset.targets is not None or predictions.by_sample or engine.local_world < engine.world:
+    if not shared_out(engine, test, predictions):
         writers = [predictions.assembly(slices, num_channels)] if engine.rank == 0 else []
         return evaluate(engine, task, ready, test, want_predictions=True), [*writers, Unsaved(engine, leave)]
 
@@ -67,6 +67,11 @@ def steps(
         engine, test = LocalEngine(engine.device), test.alone(*assembly.part)
         ready = engine.prepare(network, compute=compute)
     return evaluate(engine, task, ready, test, want_predictions=True, seen=assembly.first), [unsaved, assembly]
+
+
+def shared_out(engine: Engine, test: Loader, predictions: Predictions) -> bool:
+    """Whether each process predicts a part of the volume by itself, without targets or outputs one by one."""
+    return test.dataset.targets is None and not predictions.by_sample and engine.local_world == engine.world
 
 
 def at_the_end(predictions: Predictions, network: Network, test: Loader) -> Assembly:

@@ -16,8 +16,8 @@ from rmldnn.applications.application import Application, source
 from rmldnn.applications.levels import shrink
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
-from rmldnn.config.check import trains
 from rmldnn.config.instantiate import instantiate
+from rmldnn.config.samples import trains
 from rmldnn.config.spec import Spec
 from rmldnn.data.dataset import Data
 from rmldnn.data.loader import Loader
@@ -70,30 +70,29 @@ def main(
         composed = translate.compose(loaded, overrides)
     config = composed.values
     with ExitStack() as stack:
-        # Open MPI makes any output look like a terminal.
-        by_mpi = console == "auto" and not ranks.ours and (ranks.world > 1 or ranks.job)
-        screen = open_console("silent" if ranks.rank else "plain" if by_mpi else console)
+        screen = open_console("silent" if ranks.rank else "plain" if ranks.launched and console == "auto" else console)
         stack.callback(screen.close)
         stack.enter_context(composed.places())
         zero = instantiate(translate.job(config)["engine"])
         engine = stack.enter_context(open_engine(ranks, zero, timeout=timeout))
-        screen.header(ranks.world)
-        for problem in [*loaded.warnings, *composed.notices]:
-            screen.text(f"Warning: {problem}")
-        keys = {key: config[key] for key in catalog.only("job").parameters if key in config}
         leave = Leave()
-        with ranks.one_voice():
-            steps, outputs = run(config, engine, screen, leave, stack, loaded.document.name, lenient, **keys)
-        for output in outputs:
-            stack.callback(output.close)  # twice is once
-        stack.enter_context(leave)
-        for step in steps:
+        with engine.understood():  # before the run folder notes how the run ended
+            screen.header(ranks.world)
+            for problem in [*loaded.warnings, *composed.notices]:
+                screen.text(f"Warning: {problem}")
+            keys = {key: config[key] for key in catalog.only("job").parameters if key in config}
+            with ranks.one_voice():
+                steps, outputs = run(config, engine, screen, leave, stack, loaded.document.name, lenient, **keys)
             for output in outputs:
-                output.consume(step)
-        for output in outputs:
-            if output is not screen:
-                output.close()
-        screen.finish([path for output in outputs for path in getattr(output, "outputs", ())])
+                stack.callback(output.close)  # twice is once
+            stack.enter_context(leave)
+            for step in steps:
+                for output in outputs:
+                    output.consume(step)
+            for output in outputs:
+                if output is not screen:
+                    output.close()
+            screen.finish([path for output in outputs for path in getattr(output, "outputs", ())])
 
 
 @component("run")
@@ -142,11 +141,12 @@ def run(
         session = open_session(engine, stack, config, run_folder=run_folder, file=file, seed=seed, lenient=lenient)
     config = placed(config, session.folder if session is not None else None)
     nodes = translate.job(config)
-    compute = instantiate(nodes["engine"]).precise(instantiate(nodes["compute"])).on(engine.device, training=trained)
+    zero = instantiate(nodes["engine"])
+    compute = zero.precise(instantiate(nodes["compute"])).on(engine.device, training=trained)
     processes = [("Processes", engine.placement)] if engine.placement else []
     console.section("Device(s)", [*((device, "") for device in engine.devices), *processes])
-    if engine.world > 1:
-        console.section("Gradient reducer", [("Type", "DeepSpeed"), *instantiate(nodes["engine"]).rows()])
+    if engine.world > 1 or zero.wanted:
+        console.section("Gradient reducer", [("Type", "DeepSpeed"), *zero.rows()])
     console.section("Computation", compute.rows())
     torch.manual_seed(seed)
     application: Application = instantiate(nodes["task"])
@@ -190,7 +190,8 @@ def run(
         if outfile is not None:
             outputs.append(Outfile(config["outfile"], train=trained, test=test is not None, updates=updates))
     outputs.append(checkpoints.saver(model, epochs if trained else 0, engine))
-    console.section("Dataset", dataset_rows(loaders, predictions.rows))
+    turns = not trained and not (predictions.assembles and assembling.shared_out(engine, loaders["test"], predictions))
+    console.section("Dataset", dataset_rows(loaders, predictions.rows, turns=turns))
 
     wanted = bool(predictions.rows)
     metrics = application.metrics(nodes, loss, test)

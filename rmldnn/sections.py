@@ -76,13 +76,19 @@ def _taken(entry: Mapping[str, Any]) -> str:
     return f"{layers} ({', '.join(entry['kinds'])})" if "kinds" in entry else layers
 
 
-def dataset_rows(loaders: Mapping[str, Loader], predictions: Rows) -> Rows:
-    """Sizes of the training and the test set, what is done to their samples, and where predictions go."""
+def dataset_rows(loaders: Mapping[str, Loader], predictions: Rows, *, turns: bool = False) -> Rows:
+    """Sizes of the training and the test set, what is done to their samples, and where predictions go.
+
+    Args:
+        loaders: The sets.
+        predictions: What is told of predictions.
+        turns: Whether processes take turns at whole batches, instead of sharing each.
+    """
     rows: list[Row] = []
     for which, title in (("train", "Training dataset"), ("test", "Test dataset")):
         if which in loaders:
             loader = loaders[which]
-            inner: list[Row] = list(summary.rows(loader))
+            inner: list[Row] = list(summary.rows(loader, turns=turns))
             if loader.dataset.transforms:
                 inner.append(("Transforms", Group(loader.dataset.transforms)))
             if which == "test" and predictions:

@@ -170,3 +170,13 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("needs the files beside the repository")
     return SHARED
+
+
+@pytest.fixture
+def endless(pictures, config):
+    """A training that ends when it is told to, and saves its state all the time; with workers of its own."""
+    config |= {"num_epochs": 100000, "run_folder": "run", "outfile": None}
+    config["checkpoints"] = {"state_interval": 0.02}
+    config["data"]["num_workers"] = 1
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    return pictures

@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from fnmatch import fnmatch
@@ -18,7 +17,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from rmldnn.cli import parse
+from rmldnn.cli import main, parse
 from rmldnn.config.check import check
 from rmldnn.config.reader import read_text
 from rmldnn.engine.ranks import Ranks
@@ -34,7 +33,7 @@ HERE = ROOT / "containers"
 DOCKERFILE = (HERE / "Dockerfile").read_text(encoding="utf-8")
 DEFINITION = (HERE / "rmldnn.def").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-SCRIPTS = [HERE / "install_apptainer.sh", HERE / "rmldnn.sbatch"]
+SCRIPTS = [HERE / "install_apptainer.sh"]
 MANIFESTS = list(yaml.safe_load_all((HERE / "pytorchjob.yaml").read_text(encoding="utf-8")))
 CONFIG_MAP, CLAIM, JOB = MANIFESTS
 REPLICAS = JOB["spec"]["pytorchReplicaSpecs"]
@@ -198,36 +197,26 @@ def test_nodes_of_clouds_get_apptainer():
         assert any(line.endswith(f"cyclecloud project upload {project['Locker']} && cd ..") for line in LINES)
 
 
-@pytest.mark.parametrize(
-    ("code", "again"), [(128 + signal.SIGUSR1, True), (128 + signal.SIGTERM, False), (0, False), (2, False)]
-)
-def test_a_job_whose_time_is_over_goes_into_the_queue_again(tmp_path, code, again):
-    commands = {  # of SLURM, as far as the script needs them
-        "scontrol": 'if [ "$1" = show ]; then echo node1; else echo "$@" > scontrol.txt; fi',
-        "srun": f'echo "$MASTER_ADDR $@" > srun.txt; exit {code}',
-    }
-    for name, text in commands.items():
-        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
-        (tmp_path / name).chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node[1-2]"}
-    done = subprocess.run(["bash", str(SCRIPTS[1]), "unet.json", "num_epochs=3"], cwd=tmp_path, env=environment)
-    assert done.returncode == code
-    started = (tmp_path / "srun.txt").read_text().split()
-    assert started[0] == "node1"
-    options = parse(started[started.index("rmldnn.sif") + 1 :])
-    assert (options.file, options.resume) == ("unet.json", True)
-    assert (tmp_path / "scontrol.txt").exists() == again
-
-
-STARTS = [line for line in LINES if re.match(r"(docker|apptainer|mpirun|srun|sbatch) ", line) and "config.json" in line]
+STARTS = [line for line in LINES if re.match(r"(docker|apptainer|mpirun|srun) ", line) and "config.json" in line]
 
 
 @pytest.mark.parametrize("line", STARTS)
 def test_command_is_one_that_rmldnn_takes(line):
     words = line.split()
-    images = ("rmldnn", "rmldnn:cuda", "rmldnn.sif", "containers/rmldnn.sbatch")
+    images = ("rmldnn", "rmldnn:cuda", "rmldnn.sif")
     arguments = words[max(index for index, word in enumerate(words) if word in images) + 1 :]
     assert arguments[0] in VERBS or parse(arguments).file == "config.json"
+
+
+@pytest.mark.parametrize("line", [line for line in STARTS if " submit " in line])
+def test_a_job_in_an_image(pictures, config, capsys, line):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    (pictures / "rmldnn.sif").touch()
+    words = line.partition(" > ")[0].split()
+    assert main(words[words.index("submit") :]) == 0
+    script = capsys.readouterr().out
+    assert f"    apptainer exec --nv --bind {pictures} rmldnn.sif rmldnn config.json run_folder=" in script
+    assert "#SBATCH --gpus-per-node=4" in script
 
 
 def test_files_of_commands_are_there():

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("launch", "processes"), [pytest.param(mpirun, 2, marks=needs_mpirun), (torchrun, 2), (torchrun, 3)]
+    ("launch", "processes"), [pytest.param(mpirun, 2, marks=needs_mpirun), (torchrun, 2), (torchrun, 3), (torchrun, 4)]
 )
 def test_losses_norms_and_predictions_of_many_equal_those_of_one(train, pictures, config, launch, processes):
     config["data"]["batch_size"] = 7  # 22 samples: the last batch holds one, less than there are processes
@@ -51,6 +51,33 @@ def test_losses_norms_and_predictions_of_many_equal_those_of_one(train, pictures
         assert names == [f"{group}/{name}" for group in other for name in other[group]]
         for name in names:
             np.testing.assert_allclose(other[name][()], one[name][()], atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_sixteen_bits_give_what_they_give_in_one_process(train, pictures, config, precision):
+    """They round otherwise in another share of a batch, so less is equal than with 32."""
+    config["data"]["batch_size"] = 7
+    assert train().code == 0
+    whole = history(pictures)
+    assert train(f"precision={precision}").code == 0
+    expected = history(pictures)
+    many = train(f"precision={precision}", "engine.zero=1", launcher=torchrun(2))
+    assert many.code == 0, many.err
+    assert many.starting(f"   Precision: {precision}")
+    np.testing.assert_allclose(history(pictures), expected, rtol=2e-2)
+    assert not np.allclose(history(pictures), whole, atol=1e-6), "it computed with 32"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a compiler (Debian: g++)")
+@pytest.mark.parametrize("stage", [1, 2])
+def test_compiled_networks_learn_the_same_in_parts(train, pictures, config, stage):
+    config["data"]["batch_size"] = 7
+    assert train().code == 0
+    expected = history(pictures)
+    many = train("compile=true", f"engine.zero={stage}", launcher=torchrun(2))
+    assert many.code == 0, many.err
+    assert many.starting("   Compiled")
+    np.testing.assert_allclose(history(pictures), expected, atol=1e-4)
 
 
 def test_a_faulty_configuration_is_reported_once(train, config):
@@ -121,6 +148,7 @@ def test_predictions_of_many_are_the_bytes_of_one(train, pictures, config):
         launcher = mpirun(processes) if processes > 1 else ()
         result = train(*names, f"data.test_output_path=of_{processes}", launcher=launcher)
         assert result.code == 0, result.err
+        assert result.starting("   Batch size  (per process): 2")
         logs[processes] = (
             [line.split("(")[-1] for line in result.starting("Eval")],
             (pictures / "out_test.txt").read_text(),
@@ -147,6 +175,8 @@ def test_a_run_in_parts_goes_on_in_one_process(train, pictures, config, stage, s
     assert bool(list((pictures / "run").glob("state/*/shard_1.pt"))) == (shard_size == 1000)
     rest = train("--resume", "num_epochs=4")
     assert rest.code == 0, rest.err
+    told = f"The state was saved by 2 processes with `engine.zero` {stage}; this is 1 process with `engine.zero` 0"
+    assert rest.starting(told), rest.out
     np.testing.assert_allclose(history(pictures), expected, atol=2e-4)
     assert sorted(path.name for path in (pictures / "model").iterdir()) == [
         f"model_checkpoint_{name}.pt" for name in (1, 2, 3, 4, "best")

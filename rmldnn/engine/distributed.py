@@ -8,8 +8,6 @@ That is also what differentiating an all-reduce gives, its communication saved, 
 
 from __future__ import annotations
 
-import logging
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -28,10 +26,12 @@ from rmldnn.engine import cores
 from rmldnn.engine.batch_norm import Share, synchronize
 from rmldnn.engine.buckets import Buckets
 from rmldnn.engine.compute import Compute
+from rmldnn.engine.deepspeed import contiguous, disk_reader, initialize, summing
 from rmldnn.engine.heartbeat import UNREACHABLE, Heartbeat, farewell
 from rmldnn.engine.learning import Learning
+from rmldnn.engine.lines import Lines
 from rmldnn.engine.local import LocalEngine
-from rmldnn.engine.partitioned import Partitioned, by_parameter, require_parts
+from rmldnn.engine.partitioned import Partitioned, by_parameter
 from rmldnn.engine.placement import Placement, Presence, placement
 from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.engine.ranks import Ranks
@@ -41,7 +41,7 @@ from rmldnn.engine.scattered import Scattered
 from rmldnn.engine.silence import quiet
 from rmldnn.engine.swapping import room
 from rmldnn.engine.zero import Zero
-from rmldnn.errors import LaunchError, StoppedError
+from rmldnn.errors import LaunchError, RmldnnError, StoppedError
 from rmldnn.steps import Batch
 
 PATIENCE = timedelta(minutes=30)
@@ -66,12 +66,13 @@ class DistributedEngine(LocalEngine):
         self.device = _device(ranks)
         self._ranks = ranks
         self._disk = ExitStack()
+        self._lines = Lines()
         with quiet(errors=True) as voice, meet(ranks, timeout) as (store, address, port):
-            self._heartbeat = Heartbeat(ranks, store, address, timeout, voice)
+            self._heartbeat = Heartbeat(ranks, store, address, timeout, voice, self._lines.cut)
             leads = interface(self._heartbeat.local_address)
             Ranks.export_defaults(GLOO_SOCKET_IFNAME=leads or "")  # the host's own name may lead nowhere
             ranks.export(address, port)
-            with self._beginning():
+            with self._beginning(), self._lines.noted():
                 backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
                 dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.world, timeout=PATIENCE)
         with self._beginning():
@@ -89,6 +90,13 @@ class DistributedEngine(LocalEngine):
         self, network: nn.Module, optimizer: torch.optim.Optimizer | None = None, compute: Compute | None = None
     ) -> nn.Module:
         """Gives all processes the weights of rank 0, and the optimizer to DeepSpeed."""
+        # Of further groups of Gloo; NCCL ends by itself.
+        with self._lines.noted() if self.device.type == "cpu" else nullcontext():
+            return self._prepared(network, optimizer, compute)
+
+    def _prepared(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer | None, compute: Compute | None
+    ) -> nn.Module:
         compute = compute or Compute()
         self._network = self.place(network)
         for tensor in (*network.parameters(), *network.buffers()):
@@ -98,9 +106,7 @@ class DistributedEngine(LocalEngine):
         share = Share(twice=getattr(optimizer, "needs_closure", False))
         synchronized = self.world > 1 and compute.sync_batchnorm and synchronize(network, share)
         stage = self.zero.stage
-        if stage:
-            require_parts(optimizer, stage)
-        elif compute.channels_last:  # pieces of flat tensors have no such order
+        if not stage and compute.channels_last:  # pieces of flat tensors have no such order
             last_channels(network)
         run = prepared(network, compute, self.device)
         if getattr(optimizer, "needs_closure", False):  # it takes gradients by itself
@@ -111,24 +117,23 @@ class DistributedEngine(LocalEngine):
         zero = self.zero
         if zero.offload == "nvme":
             with quiet():
-                place = self._disk.enter_context(room(zero.offload_path, optimizer, self.world, _disk_reader))
+                place = self._disk.enter_context(room(zero.offload_path, optimizer, self.world, disk_reader))
             zero = replace(zero, offload_path=place)
-        settings = zero.settings(
-            self.world, compute.accumulate, compute.gradient_clip if stage else None, on_gpu=self.device.type == "cuda"
-        )
+        on_gpu = self.device.type == "cuda"
+        settings = zero.settings(self.world, compute.accumulate, compute.gradient_clip, on_gpu=on_gpu)
         if stage:
             by_parameter(optimizer, self._sum)
             with quiet():
-                deepspeed, gathered = _initialize(run, optimizer, settings)
+                deepspeed, gathered = initialize(run, optimizer, settings)
             self._learning = Partitioned(deepspeed, optimizer, groups, compute, gathered)
         else:
-            with quiet(), _contiguous([parameter for group in groups for parameter in group["params"]]):
-                deepspeed, _ = _initialize(run, optimizer, settings)
+            with quiet(), contiguous([parameter for group in groups for parameter in group["params"]]):
+                deepspeed, _ = initialize(run, optimizer, settings)
             backward: Callable[[Tensor], Any] = partial(deepspeed.backward, scale_wrt_gas=False)
             if self.world > 1 and self.zero.overlapping:
                 # Statistics of a layer's batch, which the backward pass waits for, do not queue up behind a bucket.
                 apart = dist.new_group(timeout=PATIENCE) if synchronized else None
-                backward = _summing(deepspeed, Buckets(network.parameters(), self.zero.bucket_size, apart))
+                backward = summing(deepspeed, Buckets(network.parameters(), self.zero.bucket_size, apart))
             boundary = deepspeed.set_gradient_accumulation_boundary
             self._learning = Learning(optimizer, compute, self.device, backward, deepspeed.step, boundary)
         # Where all processes have all, DeepSpeed's forward adds nothing but hooks that refuse gradients of outputs.
@@ -199,14 +204,20 @@ class DistributedEngine(LocalEngine):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        gone = isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS_OF_DEATH)
-        maybe = self.world > 1 and isinstance(error, RuntimeError)  # libraries have many words for it
-        reason = self._heartbeat.reason(2.0 if maybe else 0.0)
+        meaning = self._meaning(error)
         stopped = isinstance(error, StoppedError)
         self._let_go(well=error is None or stopped, last=stopped)
-        super().__exit__(kind, error, trace)
-        if gone or (reason and isinstance(error, RuntimeError)):
-            raise LaunchError(farewell(self._ranks, reason)) from error
+        if meaning is not None:
+            raise meaning from error
+
+    def _meaning(self, error: BaseException | None) -> RmldnnError | None:
+        """That another process is gone, if this is what a library has failed for; each has its own words for it."""
+        meaning = super()._meaning(error)
+        if meaning is not None or self.world == 1 or not isinstance(error, RuntimeError):
+            return meaning
+        reason = self._heartbeat.reason(2.0)
+        of_gloo = "gloo" in str(error)  # which has nothing to tell but that it lost somebody, or waited too long
+        return LaunchError(farewell(self._ranks, reason)) if reason or of_gloo else None
 
     def _sum(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, in place."""
@@ -245,12 +256,10 @@ class DistributedEngine(LocalEngine):
         self._disk.close()
         if not well:  # first, as whoever waits for this process on a GPU hears it from nobody else
             self._heartbeat.close(well=False)
+            self._lines.cut()  # or what is pending would wait for a process that hangs
         if dist.is_initialized() and (well or self.device.type == "cpu"):  # a GPU would wait for the others
             dist.destroy_process_group()
         self._heartbeat.close(well=well, last=last)
-
-
-_SIGNS_OF_DEATH = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "timed out")
 
 
 class _Total(torch.autograd.Function):
@@ -296,60 +305,6 @@ class _Replica(nn.Module):
             return run(*inputs)
         output = run(*(each.new_zeros(1, *each.shape[1:]) if isinstance(each, Tensor) else each for each in inputs))
         return output[:0] if isinstance(output, Tensor) else tuple(part[:0] for part in output)
-
-
-def _imported() -> Any:
-    """DeepSpeed, which takes seconds to import, for a run that needs it."""
-    if not torch.cuda.is_available():
-        Ranks.export_defaults(DS_ACCELERATOR="cpu")
-    import deepspeed
-
-    for handler in logging.getLogger("DeepSpeed").handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
-            handler.setStream(sys.stderr)  # standard output is the log of the run
-    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
-    # Gloo reduces well enough, and this operator would be compiled at first use: a minute, and a compiler, for nothing.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    return deepspeed
-
-
-def _disk_reader() -> None:
-    """Loads DeepSpeed's operator for files, and compiles it where that was never done."""
-    _imported().ops.op_builder.AsyncIOBuilder().load(verbose=False)
-
-
-def _initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, Any]) -> tuple[Any, Any]:
-    deepspeed = _imported()
-    engine, *_ = deepspeed.initialize(model=network, optimizer=optimizer, dist_init_required=False, config=settings)
-    inner = getattr(engine.optimizer, "optimizer", optimizer)
-    if inner is not optimizer:  # an Adagrad that DeepSpeed made anew, without groups and learning rates
-        optimizer.state.clear()
-        optimizer.state.update(inner.state)
-        engine.optimizer.optimizer = optimizer
-    return engine, deepspeed.zero.GatheredParameters
-
-
-def _summing(deepspeed: Any, buckets: Buckets) -> Callable[[Tensor], None]:
-    """DeepSpeed's backward pass, the gradients of which are summed up by buckets."""
-    deepspeed.enable_backward_allreduce = False
-
-    def backward(loss: Tensor) -> None:
-        with buckets.summing() if deepspeed.is_gradient_accumulation_boundary() else nullcontext():
-            deepspeed.backward(loss, scale_wrt_gas=False)
-
-    return backward
-
-
-@contextmanager
-def _contiguous(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Lends contiguous memory to parameters in other layouts, which DeepSpeed cannot broadcast."""
-    lent = [(parameter, parameter.data) for parameter in parameters if not parameter.is_contiguous()]
-    for parameter, own in lent:
-        parameter.data = own.contiguous()
-    yield
-    for parameter, own in lent:
-        own.copy_(parameter.data)
-        parameter.data = own
 
 
 def _broadcast(tensor: Tensor) -> None:

@@ -17,7 +17,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from torch._C._distributed_c10d import Store
@@ -46,14 +46,24 @@ class Heartbeat:
         address: Where process 0 is.
         timeout: Seconds of silence after which a process counts as gone.
         voice: A descriptor by which this process can always be heard.
+        wake: Lets whatever waits for the others inside a library fail; called when the run is over for all.
 
     Raises:
         OSError: There is no way to process 0.
         DistError: Process 0 does not answer.
     """
 
-    def __init__(self, ranks: Ranks, store: Store, address: str, timeout: float, voice: int = 2) -> None:
+    def __init__(
+        self,
+        ranks: Ranks,
+        store: Store,
+        address: str,
+        timeout: float,
+        voice: int = 2,
+        wake: Callable[[], object] = lambda: None,
+    ) -> None:
         self._ranks = ranks
+        self._wake = wake
         _allow_files(_FILES * ranks.world)
         self._voice = os.dup(voice)
         self._deadline = math.inf
@@ -195,6 +205,7 @@ class Heartbeat:
 
     def _end(self) -> None:
         """Ends this process if it does not end by itself."""
+        self._wake()
         if not self._ended.wait(_GRACE):
             os.write(self._voice, f"rmldnn: error: {farewell(self._ranks, self._reason)}\n".encode())
             os._exit(1)

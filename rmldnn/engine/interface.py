@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -36,6 +37,8 @@ class Engine(Protocol):
     """Where this process computes."""
     devices: Sequence[str]
     """Devices of the whole run as the log names them, each once: `CPU`, `CUDA:0`, `CUDA:1`."""
+    zero: Zero
+    """What the processes share."""
     placement: str
     """How the processes share their machines, in words; empty for one process."""
 
@@ -141,6 +144,14 @@ class Engine(Protocol):
 
         Returns:
             Names and outputs of each process on rank 0, nothing elsewhere.
+        """
+        ...
+
+    def understood(self) -> AbstractContextManager[None]:
+        """Tells errors of libraries as what they mean: no memory, another process that is gone.
+
+        Raises:
+            RmldnnError: In their place.
         """
         ...
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
+_AT_ONCE = (signal.SIGTERM, signal.SIGUSR1)
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
@@ -23,10 +26,20 @@ class LeftError(SystemExit):
         return f"stopped by {self._name}"
 
 
-def leave_at_once() -> None:
-    """Lets a run end by a signal as by an exception, so that files are closed and other processes let go."""
-    signal.signal(signal.SIGTERM, _left)
-    signal.signal(signal.SIGUSR1, _left)
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Lets a run end by a signal as by an exception, so that files are closed and other processes let go.
+
+    Behind it the signals mean nothing any more: this process is about to end. An exception in what Python does then,
+    such as ending its workers, would leave one that is waited for without end.
+    """
+    for number in _AT_ONCE:
+        signal.signal(number, _left)
+    try:
+        yield
+    finally:
+        for number in _AT_ONCE:
+            signal.signal(number, _unheard)
 
 
 def leave_with_parent() -> None:
@@ -39,6 +52,10 @@ def leave_with_parent() -> None:
 
 def _left(number: int, _: FrameType | None) -> NoReturn:
     raise LeftError(number)
+
+
+def _unheard(_: int, __: FrameType | None) -> None:
+    """No SIG_IGN, which processes started later would inherit."""
 
 
 class Leave:

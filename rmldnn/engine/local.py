@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,7 @@ from rmldnn.engine.learning import Learning, Objective
 from rmldnn.engine.memory import is_exhausted
 from rmldnn.engine.prepared import last_channels, prepared
 from rmldnn.engine.scattered import Scattered
+from rmldnn.engine.zero import Zero
 from rmldnn.errors import RmldnnError
 from rmldnn.losses.reduction import alone
 from rmldnn.steps import Batch
@@ -32,6 +34,7 @@ class LocalEngine:
     world = 1
     local_world = 1
     placement = ""
+    zero = Zero()
     total = staticmethod(alone)
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -118,10 +121,28 @@ class LocalEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        meaning = self._meaning(error)
         self.close()
-        if is_exhausted(error):
-            raise RmldnnError(
-                f"the memory of {str(self.device).upper()} does not suffice ({' '.join(str(error).split())}); "
-                'take a smaller `data.batch_size` (or "auto") and `data.test_batch_size`, keep less for the '
-                "backward pass by `activation_checkpointing`, or compute with 16 bits: `precision` bf16 or fp16"
-            ) from error
+        if meaning is not None:
+            raise meaning from error
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Tells errors of libraries as what they mean."""
+        try:
+            yield
+        except Exception as error:
+            meaning = self._meaning(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+    def _meaning(self, error: BaseException | None) -> RmldnnError | None:
+        """What an error of a library tells a user, if we know."""
+        if not is_exhausted(error):
+            return None
+        return RmldnnError(
+            f"the memory of {str(self.device).upper()} does not suffice ({' '.join(str(error).split())}); "
+            'take a smaller `data.batch_size` (or "auto") and `data.test_batch_size`, keep less for the '
+            "backward pass by `activation_checkpointing`, or compute with 16 bits: `precision` bf16 or fp16"
+        )

@@ -22,7 +22,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rmldnn.errors import LaunchError, RmldnnError
 
@@ -73,6 +73,8 @@ class Ranks:
     threads: int | None = None
     ours: bool = False
     """Whether rmldnn started the processes itself, so that what rank 0 says reaches the user as it is."""
+    everywhere: str = field(default="", compare=False)
+    """Text like `job` that is the same on all machines of the run; empty where the launcher has none."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Ranks:
@@ -89,11 +91,12 @@ class Ranks:
         if "RANK" in have or "WORLD_SIZE" in have:
             world = _number(have, "WORLD_SIZE", 1)
             rank = _number(have, "RANK", 0, world)
-            local_rank = _number(have, "LOCAL_RANK", 0) if "LOCAL_RANK" in have else 0
-            local_world = _number(have, "LOCAL_WORLD_SIZE", 1) if "LOCAL_WORLD_SIZE" in have else 1
+            local_world = _number(have, "LOCAL_WORLD_SIZE", 1, world + 1) if "LOCAL_WORLD_SIZE" in have else None
+            local_rank = _number(have, "LOCAL_RANK", 0, local_world or world) if "LOCAL_RANK" in have else 0
+            local_world = local_world or 1
             job = have.get("RMLDNN_JOB", "")
             address = _address(have, required=world > (local_world if job else 1))
-            return cls(rank, world, local_rank, local_world, address, job, threads, ours=bool(job))
+            return cls(rank, world, local_rank, local_world, address, job, threads, bool(job), job)
         by_srun = have.get("SLURM_STEP_NUM_TASKS") == have.get("PMI_SIZE") and "MPI_LOCALRANKID" not in have
         for mark, (rank_name, world_name, local_name, local_world_name, job_names) in _MARKS.items():
             if not any(name in have for name in (rank_name, world_name) if name.startswith(mark)):
@@ -103,20 +106,27 @@ class Ranks:
             world = _number(have, world_name, 1)
             rank = _number(have, rank_name, 0, world)
             if local_world_name in have:
-                local_world = _number(have, local_world_name, 1)
-            else:
+                local_world = below = _number(have, local_world_name, 1, world + 1)
+            else:  # machines of a job step may have more tasks than others
                 local_world = -(-world // _number(have, "SLURM_STEP_NUM_NODES", 1) if "SLURM" in mark else world)
-            local_rank = _number(have, local_name, 0) if local_name in have else rank % local_world
+                below = world
+            local_rank = _number(have, local_name, 0, below) if local_name in have else rank % local_world
             several = local_world < world
             address = _address(_on_slurm(have, mark) if several else have, required=several)
             job = " ".join(have[name] for name in job_names if name in have) or f"child of {os.getppid()}"
-            return cls(rank, world, local_rank, local_world, address, job, threads)
+            same = have.get(job_names[0], "") if mark == "OMPI_COMM_WORLD_" else job if "SLURM" in mark else ""
+            return cls(rank, world, local_rank, local_world, address, job, threads, False, same)
         if "PMIX_RANK" in have:
             raise LaunchError(
                 "the environment has PMIX_RANK, but not the number of processes; start with mpirun, srun or torchrun, "
                 "which tell it, or unset PMIX_RANK to run one process"
             )
         return cls(threads=threads)
+
+    @property
+    def launched(self) -> bool:
+        """Whether another launcher than ours started this process; Open MPI makes any output look like a terminal."""
+        return not self.ours and (self.world > 1 or bool(self.job))
 
     @contextmanager
     def one_voice(self) -> Iterator[None]:
@@ -156,9 +166,9 @@ class Ranks:
             os.environ[name] = os.environ.get(name) or text
 
 
-def surroundings(*prefixes: str) -> dict[str, str]:
-    """The environment of this process: all of it, or what begins so."""
-    return {name: text for name, text in os.environ.items() if name.startswith(prefixes or "")}
+def surroundings() -> dict[str, str]:
+    """The environment of this process."""
+    return dict(os.environ)
 
 
 def _on_slurm(have: Mapping[str, str], mark: str) -> Mapping[str, str]:
@@ -180,9 +190,10 @@ def _address(have: Mapping[str, str], *, required: bool) -> tuple[str, int] | No
         return have["MASTER_ADDR"], _number(have, "MASTER_PORT", 1, 65536)
     if not required:
         return None
-    missing = " and ".join(name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in have)
+    names = [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in have]
+    missing = f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} missing"
     raise LaunchError(
-        f"the environment is half set: {missing} missing; set MASTER_ADDR to the host name of rank 0 and MASTER_PORT "
+        f"the environment is half set: {missing}; set MASTER_ADDR to the host name of rank 0 and MASTER_PORT "
         "to a free port there in all processes (mpirun: -x MASTER_ADDR=... -x MASTER_PORT=...), or start with torchrun"
     )
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from torch._C._distributed_c10d import Store, TCPStore
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 from torch.distributed import DistError, DistStoreError
 from torch.distributed.rendezvous import rendezvous
 
@@ -39,7 +39,9 @@ def meet(ranks: Ranks, timeout: float) -> Iterator[tuple[Store, str, int]]:
     """
     try:
         if ranks.address is not None:
-            store, address, port = _listen_or_call(ranks, *ranks.address, timeout), *ranks.address
+            address, port = ranks.address
+            # Another run may have come to the same port.
+            store: Store = PrefixStore(f"rmldnn {ranks.everywhere}", _listen_or_call(ranks, address, port, timeout))
             _assemble(store, ranks, timeout)
             yield store, address, port
         elif ranks.rank == 0:
@@ -62,6 +64,11 @@ def _assemble(store: Store, ranks: Ranks, timeout: float) -> None:
 
 
 def _absent(ranks: Ranks, timeout: float, error: Exception) -> LaunchError:
+    if ranks.address is not None and (fault := _unknown(ranks.address[0])):
+        return LaunchError(
+            f"process {ranks.rank} of {ranks.world} knows no machine by the name `{ranks.address[0]}` ({fault}), tried "
+            f"for {timeout:g} s; MASTER_ADDR must be a host name or an address of rank 0 that all machines know"
+        )
     where = f"at {ranks.address[0]}:{ranks.address[1]}" if ranks.address else "on this node"
     return LaunchError(
         f"process {ranks.rank} of {ranks.world} did not meet the others {where} within {timeout:g} s; check that all "
@@ -69,6 +76,15 @@ def _absent(ranks: Ranks, timeout: float, error: Exception) -> LaunchError:
         "MASTER_ADDR and MASTER_PORT, if set, name rank 0's host and a port that is free there, and that no firewall "
         f"is between ({str(error).splitlines()[0]})"
     )
+
+
+def _unknown(host: str) -> str:
+    """What is wrong with the name of a machine; empty if nothing is."""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:  # what it is called when nobody knows the name, too
+        return error.strerror or str(error)
+    return ""
 
 
 def _listen_or_call(ranks: Ranks, host: str, port: int, timeout: float) -> Store:

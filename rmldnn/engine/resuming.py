@@ -134,6 +134,9 @@ class Resumable:
             message = f"`{state.folder}` is the state of another training: {reason}; start anew, or take only its "
             raise CheckpointError(Problem("checkpoints.resume", message + "weights by `checkpoints.load`")) from error
         self._from = state
+        then, now = ({"zero": 0, **facts} for facts in (state.facts, _sharing(self._engine)))
+        if (then.get("processes"), then["zero"]) != (now["processes"], now["zero"]):
+            log.info(f"The state was saved by {_told(then)}; this is {_told(now)}")
 
     def consume(self, step: Step) -> None:
         """Saves the state if it is time for it, and leaves if the run is told to.
@@ -182,7 +185,7 @@ class Resumable:
             progress.epoch,
             progress.seen,
             parts,
-            {"processes": self._engine.world, **self._terms.facts()},
+            {**_sharing(self._engine), **self._terms.facts()},
             own={"run": run},
             shard_size=self._checkpoints.shard_size,
         )
@@ -208,6 +211,16 @@ def newest(engine: Engine, folder: Path) -> State | None:
     if state is None:
         log.info(f"There is no state to go on from in `{folder}`; the training starts anew")
     return state
+
+
+def _sharing(engine: Engine) -> dict[str, int]:
+    """How many processes share a training, and what they keep only parts of."""
+    return {"processes": engine.world, "zero": engine.zero.stage}
+
+
+def _told(facts: Mapping[str, Any]) -> str:
+    count = facts.get("processes", 1)
+    return f"{count} process{'es' if count > 1 else ''} with `engine.zero` {facts['zero']}"
 
 
 def _require_room(folder: Path, terms: Terms) -> None:

@@ -16,8 +16,8 @@ from typing import IO
 
 from rmldnn.engine.leaving import SIGNALS
 
-GRACE = 30.0
-"""Seconds in which the others may end once one has failed."""
+GRACE = 12.0
+"""Seconds in which the others may end once one has failed; by themselves they do so in less (`engine/heartbeat.py`)."""
 _PACE = 0.05
 _TAIL = 30
 """Lines that a process says last."""
@@ -35,6 +35,8 @@ class Member:
         speaks: Whether what it says goes to the user as it is; else its last words are told if it fails.
         obeys: Whether it reads numbers of signals, a line each, instead of getting them.
         meanings: What some exit codes of it mean.
+        first: What it reads from standard input before all numbers, if it obeys.
+        title: What people call it in a sentence; its name if empty.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Member:
     speaks: bool = False
     obeys: bool = False
     meanings: Mapping[int, str] = field(default_factory=dict)
+    first: bytes = b""
+    title: str = ""
     process: subprocess.Popen[bytes] = field(init=False)
     _said: IO[bytes] | None = field(init=False, default=None)
 
@@ -66,6 +70,10 @@ class Member:
             if self._said is not None:
                 self._said.close()
             raise
+        if self.process.stdin is not None:
+            with suppress(OSError):  # it has just ended
+                self.process.stdin.write(self.first)
+                self.process.stdin.flush()
 
     def tell(self, number: int) -> None:
         """Sends it a signal."""
@@ -101,8 +109,8 @@ class Member:
 def run(members: Sequence[Member], orders: Callable[[], int] | None = None) -> int:
     """Starts processes, passes signals on to all of them, and waits for the last one.
 
-    If one fails the others are told to end, by SIGTERM and half a minute later by SIGKILL. One that left because it was
-    told to has not failed: the others are saving what they have.
+    If one fails the others are told to end, by SIGTERM and `GRACE` seconds later by SIGKILL. One that left because it
+    was told to has not failed: the others are saving what they have.
 
     Args:
         members: The processes.
@@ -161,9 +169,9 @@ def _report(member: Member, code: int) -> None:
     elif member.process.returncode < 0:
         name = signal.Signals(-member.process.returncode).name
         cause = "; the machine may have run out of memory" if name == "SIGKILL" else ""
-        print(f"rmldnn: error: {member.name} was ended by {name}{cause}", file=sys.stderr)
+        print(f"rmldnn: error: {member.title or member.name} was ended by {name}{cause}", file=sys.stderr)
     elif not words and not member.speaks:
-        print(f"rmldnn: error: {member.name} ended with exit code {code}", file=sys.stderr)
+        print(f"rmldnn: error: {member.title or member.name} ended with exit code {code}", file=sys.stderr)
 
 
 def _code(process: subprocess.Popen[bytes]) -> int:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import rmldnn
 from rmldnn.engine.ranks import surroundings
-from rmldnn.errors import ConfigError, LaunchError
+from rmldnn.errors import ConfigError, LaunchError, Problem
 from rmldnn.launching import group
 from rmldnn.launching.group import Member
 
 SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15"
 CARRIED = ("CUDA_VISIBLE_DEVICES", "GLOO_", "LD_LIBRARY_PATH", "NCCL_", "OMP_", "PYTHONPATH", "TORCH_", "UCX_")
-"""Variables that go along: names, or how they begin."""
+"""Variables that go along: names, or how they begin if that ends with `_`."""
 _HERE = ("localhost", "127.0.0.1", "::1")
 _UNREACHABLE, _ABSENT = 255, 79
 """Exit codes: of ssh itself; of our own if a host lacks rmldnn."""
@@ -91,31 +92,37 @@ def start(
         ssh: The command that reaches a host, called with its name and a command for the shell there.
         python: The Python there that has rmldnn.
         port: Where rank 0 listens; a random one from 20000 to 29999 by default.
-        export: Names of further variables that go along.
+        export: Names of further variables that go along, none of which is shown to other users of a machine.
 
     Returns:
         The exit code of the first that failed, else 0.
 
     Raises:
+        ConfigError: A variable that is to go along is not set.
         LaunchError: There is no such ssh.
     """
     world = sum(host.slots for host in hosts)
     port = port or 20000 + secrets.randbelow(10000)
-    carried = surroundings(*CARRIED, *export)
+    variables = _variables(export)
     job = secrets.token_hex(8)
     members, first = [], 0
     for host in hosts:
         words = [python, "-m", "rmldnn.launching.node", "--version", rmldnn.__version__, "--directory", str(Path.cwd())]
         words += ["--job", job, "--address", hosts[0].name.rpartition("@")[2], "--port", str(port)]
         words += ["--first", str(first), "--count", str(host.slots), "--world", str(world), "--", *arguments]
-        here = host.name in (*_HERE, socket.gethostname())
-        command = words if here else [*shlex.split(ssh), host.name, _remote(words, carried)]
         meanings = {
-            _UNREACHABLE: f"{host.name} cannot be reached; `{ssh} {host.name} true` must work without a password",
-            _ABSENT: f"`{python}` on {host.name} has no rmldnn; install it there, or name the Python that has it by "
-            "--python",
+            _ABSENT: f"`{python}` on {host.name} is no Python that has rmldnn; install it there, or name the Python "
+            "that has it by --python",
         }
-        members.append(Member(host.name, command, speaks=first == 0, obeys=True, meanings={} if here else meanings))
+        if host.name in (*_HERE, socket.gethostname()):
+            command = _shell(words)
+        else:
+            command = [*shlex.split(ssh), host.name, shlex.join(["exec", *_shell(words)])]
+            meanings[_UNREACHABLE] = (
+                f"{host.name} cannot be reached; `{ssh} {host.name} true` must work without a password"
+            )
+        title = f"rmldnn on {host.name}"
+        members.append(Member(host.name, command, None, first == 0, True, meanings, variables, title))
         first += host.slots
     try:
         return group.run(members)
@@ -123,9 +130,23 @@ def start(
         raise LaunchError(f"`{error.filename}` is not installed; `rmldnn launch` reaches hosts by it") from error
 
 
-def _remote(words: Sequence[str], variables: Mapping[str, str]) -> str:
-    """A command for whatever shell a host has."""
-    env = ["env", *(f"{name}={text}" for name, text in variables.items())]
-    asked = shlex.join([*env, words[0], "-c", "import rmldnn.launching"])
-    script = f"{asked} >/dev/null 2>&1 || exit {_ABSENT}; exec {shlex.join([*env, *words])}"
-    return shlex.join(["exec", "sh", "-c", script])
+def _shell(words: Sequence[str]) -> list[str]:
+    """A command that is run with the variables that it reads first."""
+    asked = shlex.join([words[0], "-c", "import rmldnn.launching"])
+    told = 'read -r told; eval "$(printf %s "$told" | base64 -d)"'
+    return ["sh", "-c", f"{told}; {asked} </dev/null >/dev/null 2>&1 || exit {_ABSENT}; exec {shlex.join(words)}"]
+
+
+def _variables(export: Sequence[str]) -> bytes:
+    """A line that tells a shell which variables to set; command lines can be seen by everybody, this cannot.
+
+    Raises:
+        ConfigError: One of those that are to go along is not set.
+    """
+    names = (*CARRIED, *export)
+    begins = tuple(name for name in CARRIED if name.endswith("_"))
+    found = {name: text for name, text in surroundings().items() if name in names or name.startswith(begins)}
+    if absent := [name for name in export if name not in found]:
+        raise ConfigError([Problem("--export", f"`{name}` is not set here", "command line") for name in absent])
+    lines = [f"export {name}={shlex.quote(text)}" for name, text in found.items()]
+    return base64.b64encode("\n".join(lines).encode(errors="surrogateescape")) + b"\n"

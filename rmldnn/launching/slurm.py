@@ -98,17 +98,15 @@ def script(job: Job, command: Sequence[str], anew: Sequence[str] = (), progress:
 {MARK}
 {header}
 
-# Rank 0 listens on the first node, at a port that other jobs hardly have.
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
-export MASTER_ADDR MASTER_PORT
-
 # A job that was stopped, by the end of its time or for another one, goes on with its newest state.
 resume=()
 if [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then resume=(--resume); fi
 
 saved() {{ {progress}; }}
 before=$(saved)
+
+# SIGTERM may reach this shell too, which has to outlive the processes that save the state.
+trap : TERM
 
 # The processes leave together: while one saves the state, the others must not end it. They share out the cores.
 srun --kill-on-bad-exit=0 --wait=0 --cpu-bind=none{cpus} \\
@@ -125,6 +123,16 @@ if [ "$code" -eq {128 + signal.SIGUSR1} ]; then
 fi
 exit "$code"
 """
+
+
+def container(image: Path, *, gpus: bool) -> list[str]:
+    """What stands before a command that is to run in an image of Apptainer, where the working directory is there too.
+
+    Args:
+        image: The image's file.
+        gpus: Whether it gets the machine's GPUs.
+    """
+    return ["apptainer", "exec", *(["--nv"] if gpus else []), "--bind", str(Path.cwd()), str(image)]
 
 
 def submit(path: Path) -> str:

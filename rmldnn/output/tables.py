@@ -12,17 +12,18 @@ _WIDE = 400
 """Columns where nobody looks at a screen: nothing is cut or wrapped."""
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, plain: bool = False) -> None:
     """Prints a table to standard output.
 
     Args:
         title: Stands above it; none if empty.
         columns: Their titles; one that begins with `>` is for numbers, on the right. All empty: no head.
         rows: The cells.
+        plain: Even if standard output looks like a terminal.
     """
     screen = Console(highlight=False)
-    if not screen.is_terminal:
-        screen = Console(highlight=False, width=_WIDE)
+    if plain or not screen.is_terminal:
+        screen = Console(highlight=False, width=_WIDE, force_terminal=False)
     table = Table(box=None, show_header=any(columns), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")

@@ -6,21 +6,23 @@ import json
 import math
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rmldnn.component import show
-from rmldnn.config import spec, translate
-from rmldnn.config.check import trains
-from rmldnn.engine.interface import open_engine
+from rmldnn.config import translate
+from rmldnn.config.samples import trains
+from rmldnn.engine.interface import Engine, open_engine
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import ConfigError, Problem
-from rmldnn.output.tables import bytes_, count, print_table
+from rmldnn.output.tables import print_table
+from rmldnn.scaling import report
 from rmldnn.scaling.hints import hints
-from rmldnn.scaling.model import PARTS, Machine, Measured, Prediction, predict
-from rmldnn.scaling.probe import Probed, probe
-from rmldnn.verbs import configuration, parser
+from rmldnn.scaling.model import Machine, predict
+from rmldnn.scaling.probe import probe
+from rmldnn.verbs import add_configuration, loaded_configuration, parser
+from rmldnn.verbs.starting import processes as start_processes
 
 DESCRIPTION = """\
 Measures for a minute what a training step of a configuration costs on this machine, and predicts the time of a step and
@@ -29,8 +31,8 @@ scaling). Nothing is trained for good, and nothing is written. docs/scaling.md e
 
   rmldnn scale config.json --nodes 1,8,64,512
   rmldnn scale config.json --nodes 1,2,4 --procs-per-node 8 --bandwidth 25
-  mpirun -np 2 rmldnn scale config.json           measures the exchange between two processes too"""
-
+  rmldnn scale config.json --procs 2              measures the exchange between two processes too
+  mpirun -np 2 rmldnn scale config.json           ... by another launcher, on several machines perhaps"""
 _RESTLESS = 0.1
 """Steps that differ by more say something about the machine."""
 
@@ -38,11 +40,12 @@ _RESTLESS = 0.1
 def main(arguments: Sequence[str]) -> int:
     """Measures, predicts, prints; returns the exit code."""
     given = _parsed(arguments)
+    if (code := start_processes(given.procs, ["scale", *arguments])) is not None:
+        return code
     nodes = _nodes(given.nodes)
-    file, changes = configuration(given.words)
     ranks = Ranks.from_environment()
     with ranks.one_voice():
-        loaded = spec.load(file, lenient=given.lenient)
+        loaded, changes = loaded_configuration(given)
         composed = translate.compose(loaded, changes)
         if not trains(composed.values["data"]):
             problem = Problem("data.input_path", "is missing: `rmldnn scale` measures training steps, which need it")
@@ -50,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     with composed.places(), open_engine(ranks) as engine:
         on_gpu = engine.device.type == "cuda"
         processes = given.procs_per_node or _usual_processes(engine.local_world, on_gpu=on_gpu)
+        if not on_gpu:
+            _share_cores(engine, processes)
         with ranks.one_voice():
             probed = probe(
                 composed.values, engine, given.seconds, processes, lenient=given.lenient, synthetic=given.synthetic
@@ -69,11 +74,17 @@ def main(arguments: Sequence[str]) -> int:
     }
     advice = [hint for way, rows in tables.items() if (hint := hints(way, rows, probed, machine))]
     if given.json:
-        print(json.dumps(_facts(probed, machine, tables, advice), indent=2))
+        print(json.dumps(report.facts(probed, machine, tables, advice), indent=2))
         return 0
-    _show_measured(probed, machine, given)
+    print_table(*report.costs(probed), plain=ranks.launched)
+    print_table(*report.nodes(machine, given, exchanged=probed.exchange is not None, apart=apart), plain=ranks.launched)
+    if probed.measured.deviation > _RESTLESS and given.deviation is None:
+        print(
+            f"Steps of one size differ by {probed.measured.deviation:.0%} here, as they do beside other programs, and "
+            "many processes wait for the slowest of them. On nodes of your own: --deviation 2\n"
+        )
     for way, rows in tables.items():
-        _show(way, rows, probed)
+        print_table(*report.predictions(way, rows, probed), plain=ranks.launched)
     for hint in advice:
         print(hint)
     return 0
@@ -81,8 +92,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
     options = parser("scale", "[options] CONFIG [KEY=VALUE ...]", DESCRIPTION)
-    options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    add_configuration(options)
     options.add_argument("--nodes", default="1,2,4,8,16,32,64", metavar="N,N,...", help="how many nodes; 1 to 64")
+    options.add_argument("--procs", metavar="N", help="measure with N processes of this machine, which exchange too")
     options.add_argument("--procs-per-node", type=int, metavar="N", help="processes on a node; its GPUs, or 1")
     options.add_argument("--bandwidth", type=float, metavar="GB/s", help="of a node's network; 10 (100 Gb/s), CPUs 2")
     options.add_argument("--latency", type=float, metavar="US", help="microseconds of a message; 5, CPUs 30")
@@ -95,7 +107,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
     which.add_argument("--strong", dest="way", action="store_const", const="strong", help="only a batch shared out")
     which.add_argument("--weak", dest="way", action="store_const", const="weak", help="only a batch that grows")
     options.add_argument("--json", action="store_true", help="for programs instead of for people")
-    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
     for name in ("procs_per_node", "bandwidth", "local_bandwidth", "seconds"):
         value = getattr(given, name)
@@ -127,6 +138,23 @@ def _usual_processes(here: int, *, on_gpu: bool) -> int:
     return here
 
 
+def _share_cores(engine: Engine, processes: int) -> None:
+    """Computes with no more threads than each of some processes on this machine could.
+
+    Raises:
+        ConfigError: There are fewer cores than processes.
+    """
+    import torch
+
+    cores = engine.cores * engine.local_world
+    if processes > max(cores, engine.local_world):
+        raise ConfigError(
+            f"--procs-per-node must be at most {cores} on CPUs, the cores of this machine, got {processes}; nodes are "
+            "taken to be like it"
+        )
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores // processes)))
+
+
 def _machine(
     given: Namespace, processes: int, exchange: tuple[float, float] | None, *, on_gpu: bool, apart: bool
 ) -> Machine:
@@ -151,121 +179,3 @@ def _machine(
         "algorithm": given.all_reduce,
     }
     return replace(machine, **{key: value for key, value in wanted.items() if value is not None})
-
-
-def _facts(
-    probed: Probed, machine: Machine, tables: Mapping[str, Sequence[Prediction]], advice: Sequence[str]
-) -> dict[str, Any]:
-    """Everything, for programs; seconds and bytes."""
-    measured = asdict(probed.measured)
-    del measured["ready"]
-    return {
-        "device": probed.device,
-        "measured": {
-            **{key: None if value == math.inf else value for key, value in measured.items()},
-            "gradient_bytes": probed.measured.gradient,
-            "parameters": len(probed.measured.ready),
-            "batches": [{"size": size, "seconds": seconds} for size, seconds in probed.points],
-            "misfit": probed.misfit,
-            "training_samples": probed.count or None,
-        },
-        "machine": asdict(machine),
-        "method": {key: None if value == math.inf else value for key, value in asdict(probed.method).items()},
-        **{way: [_row(row, probed) for row in rows] for way, rows in tables.items()},
-        "hints": list(advice),
-    }
-
-
-def _row(row: Prediction, probed: Probed) -> dict[str, Any]:
-    return {
-        "nodes": row.nodes,
-        "processes": row.processes,
-        "batch_size": row.batch,
-        "samples_of_a_process": row.share,
-        "step_seconds": row.seconds,
-        "samples_per_second": row.rate,
-        "epoch_seconds": row.epoch(probed.count, probed.measured.start) if probed.count else None,
-        "efficiency": row.efficiency,
-        "limit": row.limit or None,
-        "parts": dict(row.parts),
-    }
-
-
-def _show_measured(probed: Probed, machine: Machine, given: Namespace) -> None:
-    measured = probed.measured
-    tried = ", ".join(f"{size} in {_time(seconds)}" for size, seconds in probed.points)
-    rows = [
-        ("Device", probed.device),
-        ("Steps, by batch size", tried),
-        ("On a line", f"{_time(measured.fixed + measured.update)} + {_time(measured.per_sample)} for a sample"),
-        ("... farthest from it", f"{probed.misfit:.0%}"),
-        ("Steps of one size", f"differ by {measured.deviation:.1%} (standard deviation)"),
-        ("Backward pass", f"{measured.backward:.0%} of a step"),
-        ("Gradient", f"{bytes_(measured.gradient)}, {len(measured.ready)} parameters"),
-        ("Small exchanges", f"{measured.exchanges} for a batch"),
-        ("Loading", _loading(measured)),
-        ("Method", _method(probed)),
-    ]
-    print_table("Measured on this machine", ["", ""], rows)
-    within = "given" if given.local_bandwidth else "measured" if probed.exchange else "assumed"
-    rows = [
-        ("Processes on a node", str(machine.processes)),
-        ("Network of a node", _link(machine.bandwidth, machine.latency, "given" if given.bandwidth else "assumed")),
-        ("Inside a node", _link(machine.local_bandwidth, machine.local_latency, within)),
-    ]
-    print_table("Nodes", ["", ""], rows if machine.processes > 1 else rows[:2])
-    if measured.deviation > _RESTLESS and given.deviation is None:
-        print(
-            f"Steps of one size differ by {measured.deviation:.0%} here, as they do beside other programs, and many "
-            "processes wait for the slowest of them. On nodes of your own: --deviation 2\n"
-        )
-
-
-def _link(bandwidth: float, latency: float, source: str) -> str:
-    return f"{bandwidth / 1e9:.3g} GB/s, {latency * 1e6:.3g} us ({source})"
-
-
-def _loading(measured: Measured) -> str:
-    if math.isinf(measured.loading):
-        return "not counted"
-    beside = "while others are learned from" if measured.ahead else "before they are learned from"
-    return f"{measured.loading:,.4g} samples/s in each process, {beside}"
-
-
-def _method(probed: Probed) -> str:
-    method = probed.method
-    words = [f"zero {method.stage}", "sends while it computes" if method.overlap else "sends behind the backward pass"]
-    return ", ".join([*words, f"{method.accumulate} batches to an update"] if method.accumulate > 1 else words)
-
-
-def _show(way: str, rows: Sequence[Prediction], probed: Probed) -> None:
-    meaning = {"strong": "the nodes share out the batch", "weak": "every node adds a batch"}
-    print_table(
-        f"{way.capitalize()} scaling: {meaning[way]}",
-        [">Nodes", ">Batch", ">Share", ">Step", ">Samples/s", ">Epoch", ">Efficiency", "Limit"],
-        [
-            (
-                f"{row.nodes:,}",
-                f"{row.batch:,}",
-                f"{row.share:,}",
-                _time(row.seconds),
-                f"{row.rate:.3g}" if row.rate < 100 else count(round(row.rate)),
-                _time(row.epoch(probed.count, probed.measured.start)) if probed.count else "",
-                f"{row.efficiency:.0%}",
-                PARTS[row.limit] if row.limit else "",
-            )
-            for row in rows
-        ],
-    )
-
-
-def _time(seconds: float) -> str:
-    """As people read it: `1.3 ms`, `2.1 s`, `1 h 20 min`."""
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.3g} us"
-    if seconds < 1:
-        return f"{seconds * 1e3:.3g} ms"
-    if seconds < 100:
-        return f"{seconds:.3g} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from rmldnn.engine.leaving import leave_at_once, leave_with_parent
+from rmldnn.engine.leaving import leave_with_parent, leaving_at_once
 from rmldnn.errors import ConfigError, Problem, StoppedError
 
 if TYPE_CHECKING:
@@ -31,15 +31,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local_rank", "--local-rank", help=argparse.SUPPRESS)  # the deepspeed launcher adds it
 
 
-def processes(procs: str | None, arguments: Sequence[str]) -> int | None:
+def processes(
+    procs: str | None,
+    arguments: Sequence[str],
+    load: Callable[[], Spec] | None = None,
+    changes: Sequence[str] = (),
+) -> int | None:
     """Runs a command line in several processes if it asks for that; their exit code, or None if it does not.
 
     Args:
         procs: What `--procs` says.
         arguments: The command line.
+        load: Reads and checks the configuration, lest processes start for nothing; they do it themselves if absent.
+        changes: `key=value` of the command line.
 
     Raises:
-        ConfigError: It is no number.
+        ConfigError: It is no number, or the configuration is wrong.
         LaunchError: A launcher has started several processes already.
     """
     if procs is None:
@@ -47,7 +54,13 @@ def processes(procs: str | None, arguments: Sequence[str]) -> int | None:
     from rmldnn.launching import here
 
     count = here.number(procs)
-    return here.start(here.without(arguments), count) if count > 1 else None
+    if count == 1:
+        return None
+    if load is not None:
+        from rmldnn.config import translate
+
+        translate.compose(load(), changes)
+    return here.start(here.without(arguments), count)
 
 
 def _seconds(text: str) -> float:
@@ -81,19 +94,19 @@ def start(
     Raises:
         RmldnnError: Whatever a user can mend.
     """
-    leave_at_once()
-    from rmldnn.engine.ranks import Ranks
+    with leaving_at_once():
+        from rmldnn.engine.ranks import Ranks
 
-    ranks = Ranks.from_environment()
-    if ranks.ours:
-        leave_with_parent()
-    with ranks.one_voice():
-        loaded = load()
-    from rmldnn.run import main as run  # torch and Hydra, which a faulty file does without
+        ranks = Ranks.from_environment()
+        if ranks.ours:
+            leave_with_parent()
+        with ranks.one_voice():
+            loaded = load()
+        from rmldnn.run import main as run  # torch and Hydra, which a faulty file does without
 
-    try:
-        run(loaded, changes, ranks, lenient=lenient, console=console, timeout=timeout)
-    except StoppedError as stopped:
-        if ranks.rank > 0:  # the first process has said it
-            stopped.args = ("",)
-        raise
+        try:
+            run(loaded, changes, ranks, lenient=lenient, console=console, timeout=timeout)
+        except StoppedError as stopped:
+            if ranks.rank > 0:  # the first process has said it
+                stopped.args = ("",)
+            raise

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rmldnn.config import parts, spec, translate
-from rmldnn.config.check import trains
+from rmldnn.config import parts, translate
+from rmldnn.config.samples import trains
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 from rmldnn.launching import slurm
 from rmldnn.launching.slurm import Job
 from rmldnn.networks import keras
 from rmldnn.output.run_folder import RUNS, STATES
-from rmldnn.verbs import configuration, parser
+from rmldnn.verbs import add_configuration, configuration, loaded_configuration, parser
 
 DESCRIPTION = """\
 Checks a configuration, writes and shows a batch script, and submits it to SLURM. When the time of the job is over, a
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     words = list(arguments)
     cut = words.index("--") if "--" in words else len(words)
     options = parser("submit", "CONFIG [KEY=VALUE ...] --time TIME [options] [-- lines for sbatch]", DESCRIPTION)
-    options.add_argument("words", nargs="*", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    add_configuration(options)
     options.add_argument("--time", required=True, help="how long the job may take at once: minutes or h:mm:ss")
     options.add_argument("--nodes", type=int, default=1, metavar="N", help="number of machines (1)")
     options.add_argument("--gpus-per-node", type=int, default=0, metavar="N", help="GPUs, and processes, of each")
@@ -44,13 +44,14 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--cpus-per-proc", type=int, metavar="N", help=f"cores of each process ({_CORES} beside GPUs)")
     options.add_argument("--partition", default="", metavar="NAME", help="part of the cluster")
     options.add_argument("--account", default="", metavar="NAME", help="who pays")
-    options.add_argument("--lenient", action="store_true", help="unknown keys are warnings, as for a run")
+    options.add_argument("--image", metavar="FILE", help="run in this image of Apptainer, a file `.sif`")
     options.add_argument("--print", action="store_true", dest="show", help="only show the script")
     given = options.parse_intermixed_args(words[:cut])
     file, changes = configuration(given.words)
-    config = _checked(file, changes, lenient=given.lenient)
-    job = _job(given, Path(file).stem, words[cut + 1 :])
-    command = [sys.executable, "-m", "rmldnn", file, *changes, *(["--lenient"] if given.lenient else [])]
+    config = _checked(given)
+    job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])
+    command = [*_program(given), *([file] if file else []), *changes]
+    command += [*([f"--app={given.app}"] if given.app else []), *(["--lenient"] if given.lenient else [])]
     text = slurm.script(job, command, *_folder(job.name, config))
     path = Path(f"{job.name}.sbatch")
     if not given.show:
@@ -67,16 +68,30 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _checked(file: str, changes: Sequence[str], *, lenient: bool) -> dict[str, Any]:
+def _checked(given: argparse.Namespace) -> dict[str, Any]:
     """The composed configuration, after a look at its networks.
 
     Raises:
         ConfigError: The configuration or a network file is wrong; better now than when the job starts.
     """
-    config = translate.compose(spec.load(file, lenient=lenient), changes).values
+    config = translate.compose(*loaded_configuration(given)).values
     if config.get("layers") is not None:
         parts.each(config["layers"], keras.read)
     return config
+
+
+def _program(given: argparse.Namespace) -> list[str]:
+    """The rmldnn of this environment, or that of an image.
+
+    Raises:
+        ConfigError: There is no such image.
+    """
+    if given.image is None:
+        return [sys.executable, "-m", "rmldnn"]
+    if not Path(given.image).is_file():
+        message = f"`{given.image}` is no file; `apptainer build` makes one (docs/containers.md)"
+        raise ConfigError(Problem("--image", message, "command line"))
+    return [*slurm.container(Path(given.image), gpus=given.gpus_per_node > 0), "rmldnn"]
 
 
 def _folder(name: str, config: dict[str, Any]) -> tuple[list[str], str]:

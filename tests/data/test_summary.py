@@ -19,6 +19,14 @@ def test_counts_are_those_of_the_original(numbers, count, batch_size, world, val
     assert [value for _, value in rows(Loader(numbers(count), batch_size, world=world))] == ["numbers", *values]
 
 
+def test_processes_that_take_turns_have_whole_batches(numbers):
+    values = dict(rows(Loader(numbers(22), 4, world=4), turns=True))
+    assert values["Batch size  (per process)"] == 4
+    assert values["Num batches (per process)"] == 2, "six batches, of which the first two processes have two each"
+    assert next(value for key, value in values.items() if key.endswith("(per process)")) == 8
+    assert next(value for _, value in rows(Loader(numbers(5), 4, world=4), turns=True)[2:]) == 4
+
+
 def test_labels_keep_their_blanks(pictures, numbers):
     dataset = numbers(1)
     type(dataset.inputs.source).noun = "images"

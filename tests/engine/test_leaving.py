@@ -51,3 +51,17 @@ def test_while_the_network_is_read(pictures, config, number):
     code, _, err = stopped_while_it_reads(pictures / "network.json", number)
     assert (code, err) == (128 + number, WORDS[number])
     assert sorted(path.name for path in pictures.iterdir()) == ["config.json", "network.json", "test", "train"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_process_that_ends_hears_no_signals_any_more(number):
+    """An exception while Python waits for workers would leave one that is waited for without end."""
+    program = (
+        "import os, signal\n"
+        "from rmldnn.engine.leaving import leaving_at_once\n"
+        "with leaving_at_once(): pass\n"
+        f"os.kill(os.getpid(), {int(number)})\n"
+        "print(signal.getsignal(signal.SIGTERM) is signal.SIG_IGN)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "False\n"), result.stderr

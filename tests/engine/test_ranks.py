@@ -33,7 +33,8 @@ SRUN_2_NODES = SRUN | {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4", "SLURM_
 OURS = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "RMLDNN_JOB": "ab"}
 SRUN_PMI = {"PMI_RANK": "3", "PMI_SIZE": "4", "PMI_JOBID": "99.0"}
 PMIX = {"PMIX_RANK": "1", "PMIX_NAMESPACE": "slurm.pmix.99.0"}
-OPEN_MPI_2_NODES = OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
+MPICH_2_NODES = MPICH | {"MPI_LOCALRANKID": "0", "MPI_LOCALNRANKS": "1"}
+OPEN_MPI_2_NODES = OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
 IN_A_JOB = {"SLURM_JOB_ID": "99", "SLURM_JOB_NODELIST": "gpu[01-02]"}
 OF_DAEMONS = {"SLURM_STEP_NODELIST": "gpu02", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NUM_TASKS": "1"}
 ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
@@ -50,13 +51,13 @@ ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
         (TORCHRUN, Ranks(3, 4, 1, 2, ("node7", 29500))),
         (TORCHRUN | OPEN_MPI, Ranks(3, 4, 1, 2, ("node7", 29500))),
         (OPEN_MPI, Ranks(1, 2, 1, 2, None, "123")),
-        (OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_SIZE": "1", **ADDRESS}, Ranks(1, 2, 1, 1, ("node7", 29500), "123")),
+        (OPEN_MPI_2_NODES | ADDRESS, Ranks(1, 2, 0, 1, ("node7", 29500), "123")),
         (OPEN_MPI | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 1, 2, None, "123")),
-        (OPEN_MPI_2_NODES | IN_A_JOB, Ranks(1, 2, 1, 1, ("gpu01", 20099), "123")),
-        (OPEN_MPI_2_NODES | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 1, 1, ("gpu01", 20099), "123")),
-        (OPEN_MPI_2_NODES | IN_A_JOB | ADDRESS, Ranks(1, 2, 1, 1, ("node7", 29500), "123")),
+        (OPEN_MPI_2_NODES | IN_A_JOB, Ranks(1, 2, 0, 1, ("gpu01", 20099), "123")),
+        (OPEN_MPI_2_NODES | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 0, 1, ("gpu01", 20099), "123")),
+        (OPEN_MPI_2_NODES | IN_A_JOB | ADDRESS, Ranks(1, 2, 0, 1, ("node7", 29500), "123")),
         (MPICH, Ranks(1, 2, 1, 2, None, "host:1")),
-        (MPICH | {"MPI_LOCALNRANKS": "1"} | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 1, 1, ("gpu01", 20099), "host:1")),
+        (MPICH_2_NODES | IN_A_JOB | OF_DAEMONS, Ranks(1, 2, 0, 1, ("gpu01", 20099), "host:1")),
         (SRUN, Ranks(1, 2, 1, 2, None, "99 0")),
         (SRUN_2_NODES | ADDRESS, Ranks(3, 4, 1, 2, ("node7", 29500), "99 0")),
         (
@@ -71,7 +72,10 @@ ADDRESS = {"MASTER_ADDR": "node7", "MASTER_PORT": "29500"}
         (SRUN | PMIX, Ranks(1, 2, 1, 2, None, "99 0")),
         (MPICH | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2"}, Ranks(1, 2, 1, 2, None, "host:1")),  # under salloc
         (OURS, Ranks(1, 2, 1, 2, None, "ab", ours=True)),
-        (OURS | {"LOCAL_WORLD_SIZE": "1", **ADDRESS}, Ranks(1, 2, 1, 1, ("node7", 29500), "ab", ours=True)),
+        (
+            OURS | {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", **ADDRESS},
+            Ranks(1, 2, 0, 1, ("node7", 29500), "ab", ours=True),
+        ),
         (OURS | OPEN_MPI, Ranks(1, 2, 1, 2, None, "ab", ours=True)),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_JOB_ID": "99"}, Ranks()),  # a batch script, no job step
     ],
@@ -89,17 +93,21 @@ def without(environment, name):
     [
         (without(TORCHRUN, "RANK"), "half set: RANK is missing beside"),
         (without(TORCHRUN, "WORLD_SIZE"), "half set: WORLD_SIZE is missing"),
-        (without(TORCHRUN, "MASTER_ADDR"), "half set: MASTER_ADDR missing"),
-        (TORCHRUN | {"MASTER_PORT": ""}, "half set: MASTER_PORT missing"),
+        (without(TORCHRUN, "MASTER_ADDR"), "half set: MASTER_ADDR is missing; set"),
+        (TORCHRUN | {"MASTER_PORT": ""}, "half set: MASTER_PORT is missing; set"),
         (TORCHRUN | {"RANK": "4"}, "RANK must be from 0 to 3, got 4"),
+        (TORCHRUN | {"LOCAL_RANK": "2"}, "LOCAL_RANK must be from 0 to 1, got 2"),
+        (without(TORCHRUN, "LOCAL_WORLD_SIZE") | {"LOCAL_RANK": "4"}, "LOCAL_RANK must be from 0 to 3, got 4"),
+        (TORCHRUN | {"LOCAL_WORLD_SIZE": "5"}, "LOCAL_WORLD_SIZE must be from 1 to 4, got 5"),
+        (OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_SIZE": "1"}, "LOCAL_RANK must be from 0 to 0, got 1"),
         (TORCHRUN | {"WORLD_SIZE": "four"}, "WORLD_SIZE must be an integer, got `four`"),
         (TORCHRUN | {"MASTER_PORT": "70000"}, "MASTER_PORT must be from 1 to 65535"),
         (without(OPEN_MPI, "OMPI_COMM_WORLD_SIZE"), "half set: OMPI_COMM_WORLD_SIZE is missing"),
-        (OPEN_MPI | {"OMPI_COMM_WORLD_LOCAL_SIZE": "1"}, "MASTER_ADDR and MASTER_PORT missing"),
+        (OPEN_MPI_2_NODES, "half set: MASTER_ADDR and MASTER_PORT are missing; set"),
         (without(MPICH, "PMI_RANK"), "half set: PMI_RANK is missing beside .*PMI_SIZE"),
         (without(SRUN, "SLURM_PROCID"), "half set: SLURM_PROCID is missing"),
-        (SRUN_2_NODES, "MASTER_ADDR and MASTER_PORT missing"),
-        (OURS | {"LOCAL_WORLD_SIZE": "1"}, "MASTER_ADDR and MASTER_PORT missing"),
+        (SRUN_2_NODES, "half set: MASTER_ADDR and MASTER_PORT are missing; set"),
+        (OURS | {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}, "half set: MASTER_ADDR and MASTER_PORT are missing; set"),
         (PMIX, "has PMIX_RANK, but not the number of processes; start with mpirun"),
     ],
 )
@@ -118,8 +126,8 @@ def test_own_environment_is_the_default(monkeypatch):
 def test_export_speaks_as_torchrun(monkeypatch):
     for name in (*TORCHRUN, "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "")
-    Ranks(1, 2, 1).export("127.0.0.1", 4321)
-    assert Ranks.from_environment() == Ranks(1, 2, 1, 1, ("127.0.0.1", 4321))
+    Ranks(1, 2, 1, 2).export("127.0.0.1", 4321)
+    assert Ranks.from_environment() == Ranks(1, 2, 1, 2, ("127.0.0.1", 4321))
 
 
 @pytest.mark.parametrize("ranks", [Ranks(1, 2, 1, 2, None, "ab", ours=True), Ranks(3, 4, 1, 2, ("node7", 29500))])

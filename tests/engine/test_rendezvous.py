@@ -1,4 +1,5 @@
 import os
+import socket
 import threading
 import time
 
@@ -90,3 +91,33 @@ def test_absent_process_at_an_address():
         meet(Ranks(1, 2, 1, 2, address), 1.0),
     ):
         pass
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_name_that_no_machine_has(rank):
+    with (
+        pytest.raises(LaunchError, match=r"knows no machine by the name `nowhere\.invalid` \(.+\), tried for"),
+        meet(Ranks(rank, 2, 0, 1, ("nowhere.invalid", 29500)), 1.0),
+    ):
+        pass
+
+
+def test_a_process_of_another_run_at_the_same_port_is_not_counted():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    got = []
+
+    def one(rank, job):
+        try:
+            with meet(Ranks(rank, 2, 0, 1, address, everywhere=job), 2.0):
+                got.append(rank)
+        except LaunchError as error:
+            got.append(str(error))
+
+    threads = [threading.Thread(target=one, args=place) for place in ((0, "first"), (1, "second"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 2
+    assert all("did not meet the others" in str(words) for words in got)

@@ -61,7 +61,7 @@ TWO = [Host("127.0.0.2", 1), Host("127.0.0.3", 1)]
 
 
 def test_a_host_that_cannot_be_reached(ssh, capfd):
-    program = ssh('if [ "$1" = 127.0.0.3 ]; then echo "no route to host" >&2; exit 255; fi; read order')
+    program = ssh('if [ "$1" = 127.0.0.3 ]; then echo "no route to host" >&2; exit 255; fi; read told; read order')
     assert hosts.start(TWO, ["config.json"], ssh=program) == 255
     assert capfd.readouterr().err == (
         "[127.0.0.3] no route to host\n"
@@ -71,11 +71,11 @@ def test_a_host_that_cannot_be_reached(ssh, capfd):
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false"])
 def test_a_host_without_rmldnn(ssh, capfd, python):
-    program = ssh('if [ "$1" = 127.0.0.2 ]; then read order; exit; fi; shift; exec sh -c "$*"')
+    program = ssh('if [ "$1" = 127.0.0.2 ]; then read told; read order; exit; fi; shift; exec sh -c "$*"')
     assert hosts.start(TWO, ["config.json"], ssh=program, python=python) == 79
     assert capfd.readouterr().err == (
-        f"rmldnn: error: `{python}` on 127.0.0.3 has no rmldnn; install it there, or name the Python that has it by "
-        "--python\n"
+        f"rmldnn: error: `{python}` on 127.0.0.3 is no Python that has rmldnn; install it there, or name the Python "
+        "that has it by --python\n"
     )
 
 
@@ -84,16 +84,46 @@ def test_without_ssh():
         hosts.start(TWO, ["config.json"], ssh="/nowhere/ssh -p 2222")
 
 
-def test_variables_that_matter_go_along(ssh, capfd, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setenv("NCCL_DEBUG", "it's on")
-    monkeypatch.setenv("MINE", "here")
-    monkeypatch.setenv("OTHER", "stays")
-    program = ssh('shift; echo "$*"')
-    assert hosts.start(TWO[:1], ["config.json", "a='b c'"], ssh=program, export=["MINE"]) == 0
-    said = capfd.readouterr().out
-    assert all(text in said for text in ("OMP_NUM_THREADS=3", "MINE=here", "NCCL_DEBUG"))
-    assert "OTHER" not in said
+@pytest.fixture
+def shows(tmp_path):
+    """Stands in the place of Python, has rmldnn, and shows its environment."""
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\nif [ "$1" = -c ]; then exit; fi\nenv -0 | tr "\\n\\0" "|\\n"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_variables_that_matter_go_along_and_nobody_sees_them(ssh, shows, capfd, monkeypatch, tmp_path):
+    ours = {"OMP_NUM_THREADS": "3", "NCCL_DEBUG": "it's on", "MINE": 'two\nlines, $HOME and "more"'}
+    for name, text in {**ours, "MINE_TOO": "stays", "PYTHONPATH_OLD": "stays", "OTHER": "stays"}.items():
+        monkeypatch.setenv(name, text)
+    # As on another machine, where none of them is set.
+    program = ssh(f'echo "$*" > {tmp_path}/seen; shift; exec env -i PATH="$PATH" sh -c "$*"')
+    assert hosts.start(TWO[:1], ["config.json"], ssh=program, python=shows, export=["MINE"]) == 0
+    there = capfd.readouterr().out.splitlines()
+    for name, text in ours.items():
+        assert f"{name}={text}".replace("\n", "|") in there
+    assert not [line for line in there if line.endswith("stays")]
+    seen = (tmp_path / "seen").read_text()
+    assert not [text for text in ours.values() if text in seen and len(text) > 1]
+    assert "MINE" not in seen
+
+
+def test_a_variable_that_is_not_set_is_told(ssh, monkeypatch):
+    monkeypatch.setenv("NONE_AT_ALL", "1")
+    monkeypatch.delenv("NONE", raising=False)
+    with pytest.raises(ConfigError, match="command line: --export: `NONE` is not set here"):
+        hosts.start(TWO, ["config.json"], ssh=ssh("exit"), export=["NONE"])
+
+
+def test_a_wrong_python_on_this_machine(capfd):
+    assert hosts.start([Host("localhost", 1)], ["--version"], python="/nowhere/python") == 79
+    assert "`/nowhere/python` on localhost is no Python that has rmldnn" in capfd.readouterr().err
+
+
+def test_the_end_of_a_machine_s_part_is_told_as_that(ssh, capfd):
+    assert hosts.start(TWO[:1], ["config.json"], ssh=ssh("kill -9 $$")) == 128 + 9
+    assert "rmldnn: error: rmldnn on 127.0.0.2 was ended by SIGKILL; the machine may" in capfd.readouterr().err
 
 
 PLACE = ["--job", "a", "--address", "b", "--port", "1", "--first", "0", "--count", "1", "--world", "1"]

@@ -1,12 +1,17 @@
 """`rmldnn scale`, for people and for programs."""
 
 import json
+import shutil
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
 
 from rmldnn.cli import main
+from rmldnn.scaling import report
+from rmldnn.scaling.model import Machine
 from tests.conftest import command
 
 PARAMETERS = 4 * 9 + 4 + 2 * 100 + 2
@@ -126,6 +131,52 @@ def test_random_targets_of_a_loss_of_numbers(scale, config):
 )
 def test_what_is_wrong_is_said(scale, options, fault):
     assert fault in scale(*options, code=2)
+
+
+def test_more_processes_of_a_node_share_its_cores(scale, monkeypatch):
+    monkeypatch.setattr("rmldnn.engine.cores.worth", lambda: 8)
+    before = torch.get_num_threads()
+    torch.set_num_threads(6)
+    try:
+        assert json.loads(scale("--json", "--procs-per-node", "4"))["device"] == "CPU, 2 threads"
+        torch.set_num_threads(6)
+        assert json.loads(scale("--json"))["device"] == "CPU, 6 threads"
+        assert "--procs-per-node must be at most 8 on CPUs" in scale("--procs-per-node", "9", code=2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_where_the_numbers_of_a_network_are_from():
+    def told(apart, **given):
+        given = Namespace(**{"bandwidth": None, "latency": None, "local_bandwidth": None, **given})
+        _, _, rows = report.nodes(Machine(2, 1e9, 1e-6, 2e9, 2e-6), given, exchanged=True, apart=apart)
+        return [text for _, text in rows[1:]]
+
+    assert told(apart=False) == ["1 GB/s, 1 us (assumed)", "2 GB/s, 2 us (measured)"]
+    assert told(apart=True) == ["1 GB/s, 1 us (measured)", "2 GB/s, 2 us (assumed)"]
+    assert told(apart=True, latency=3.0, local_bandwidth=2.0) == [
+        "1 GB/s (measured), 1 us (given)",
+        "2 GB/s (given), 2 us (assumed)",
+    ]
+
+
+@pytest.mark.slow
+def test_processes_that_we_start_measure_too(pictures, config):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    said = command("scale", "config.json", "--json", "--seconds", "4", "--nodes", "1,2", "--procs", "2")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["machine"]["processes"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("mpirun") is None, reason="needs mpirun (Debian: openmpi-bin)")
+def test_what_goes_through_mpirun_into_a_file_is_plain(pictures, config):
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    mpirun = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "1"]
+    said = command("scale", "config.json", "--seconds", "1", launcher=mpirun, TERM="xterm-256color")
+    assert said.code == 0, said.err
+    assert "Strong scaling" in said.out
+    assert "\x1b" not in said.out
 
 
 @pytest.mark.slow
