@@ -28,7 +28,7 @@ from rmldnn.engine.scores import require_scores
 from rmldnn.engine.states import State
 from rmldnn.engine.stopping import EarlyStopping
 from rmldnn.engine.terms import Terms, digests
-from rmldnn.errors import ConfigError, NetworkError, Problem
+from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Consumer
 from rmldnn.output.history import History
@@ -88,15 +88,6 @@ def learner(
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise NetworkError(Problem("layers", "nothing can be trained: no layer has parameters with `trainable`: true"))
     optimizer = application.optimizer(network, config, nodes)
-    if getattr(optimizer, "needs_closure", False):
-        for key, used in (("gradient_clip", compute.gradient_clip), ("precision", compute.precision == "fp16")):
-            if used:
-                raise ConfigError(
-                    Problem(key, "has no meaning for an optimizer that looks for its steps by itself; remove it")
-                )
-    if hasattr(optimizer, "eval") and compute.ema is not None:
-        message = "has no meaning for an optimizer that keeps a mean of the weights by itself; remove it"
-        raise ConfigError(Problem("ema", message))
     schedule = application.schedule(optimizer, nodes, epochs)
     terms = Terms.of(network, optimizer, "network" if nodes["network"] else "layers")
     terms = replace(terms, layers=digests(network.description))

@@ -135,11 +135,11 @@ def _train(
         taken = Taken(islice(batches, accumulate), engine.device, keep=bool(others))
         progress.draw(engine.device)
         with first.learning():
-            loss, norm = engine.learn(first.objective, taken)
+            loss, norm = engine.learn(progress.drawn(first, engine.device), taken)
         losses = {}
         for turn in others:
             with turn.learning():
-                losses[turn.name], _ = engine.learn(turn.objective, taken.kept)
+                losses[turn.name], _ = engine.learn(progress.drawn(turn, engine.device), taken.kept)
         progress.learned(loss, taken.size, losses)
         if scheduler is not None and scheduler.per_step:
             scheduler.step(epoch - 1 + number / num_batches)

@@ -30,8 +30,10 @@ class Prepared(nn.Module):
         if compute.activation_checkpointing:
             from rmldnn.engine.recompute import recomputing  # seldom wanted
 
-            learning = recomputing(network)
-        self._run = [torch.compile(network), torch.compile(learning)] if compute.compile else [network, learning]
+            learning = recomputing(network, compiled=compute.compile)
+        elif compute.compile:
+            learning = torch.compile(network)
+        self._run = [torch.compile(network) if compute.compile else network, learning]
 
     def forward(self, *inputs: Tensor) -> Any:
         """Outputs of the network, 32-bit whatever it computes with."""

@@ -10,13 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rmldnn.engine.learning import Objective
+from rmldnn.networks.draws import Draws, drawing
+from rmldnn.steps import Batch
+from rmldnn.tasks.task import Turn
+
 
 @dataclass
 class Progress:
     """Where a training stands.
 
-    Random numbers of an update (dropout) are no state: they are drawn anew for each update from `seed`, its place, and
-    the process, so that a run that goes on elsewhere in time draws the same.
+    Random numbers of an update (dropout) are no state: they are functions of `seed`, its place, and those of its
+    samples, so that a run that goes on elsewhere in time draws the same, on any number of processes.
 
     Args:
         seed: Of the run.
@@ -39,12 +44,22 @@ class Progress:
     over: bool = False
 
     def draw(self, device: torch.device) -> None:
-        """Makes the random numbers of the coming update, on a device, those of its place."""
+        """Makes torch's own random numbers in the coming update, on a device, those of its place and this process."""
         place = f"{self.seed} {self.epoch} {self.seen} {self.rank}"
         number = int.from_bytes(hashlib.blake2b(place.encode(), digest_size=7).digest(), "big")
         torch.default_generator.manual_seed(number)  # `torch.manual_seed` asks for every kind of device, for 0.1 ms
         if device.type == "cuda":
             torch.cuda.default_generators[device.index or 0].manual_seed(number)
+
+    def drawn(self, turn: Turn, device: torch.device) -> Objective:
+        """The objective of a turn of the coming update, whose layers draw the random numbers of its samples."""
+        place = self.seed, self.epoch, turn.name, self.seen
+
+        def objective(batch: Batch) -> Tensor:
+            with drawing(Draws(*place, batch.first, len(batch.inputs), device)):
+                return turn.objective(batch)
+
+        return objective
 
     def learned(self, loss: Tensor, size: int, others: Mapping[str, Tensor] | None = None) -> None:
         """Takes note of an update, or several of the same samples."""

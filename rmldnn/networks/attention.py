@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rmldnn.networks import draws
+
 _BEYOND = {2: -1e9, 3: -0.7 * 3.38953e38}
 """What the generations of Keras add to a score that does not count; a query that may see nothing sees the mean."""
 
@@ -70,12 +72,15 @@ class Attention(nn.Module):
         causal: bool,
         scale: float | None = None,
     ) -> Tensor:
-        """Attention by products, with torch's fused kernels; shape (N, *, T, C)."""
+        """Attention by products, shape (N, *, T, C); with torch's fused kernels, which drop by numbers of their own."""
+        if self._rate:
+            scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+            return self.seen(self.shares(query * scale @ key.transpose(-2, -1), allowed, causal), value)
         bias = None
         if allowed is not None:
             bias = self._bias(allowed & _causal(query, key) if causal else allowed, query.dtype)
         return functional.scaled_dot_product_attention(
-            query, key, value, bias, self._rate, causal and allowed is None, scale=scale
+            query, key, value, bias, 0.0, causal and allowed is None, scale=scale
         )
 
     def shares(self, scores: Tensor, allowed: Tensor | None, causal: bool) -> Tensor:
@@ -87,7 +92,7 @@ class Attention(nn.Module):
 
     def seen(self, shares: Tensor, value: Tensor) -> Tensor:
         """The shares of the values."""
-        return functional.dropout(shares, self._rate) @ value
+        return (draws.dropout(shares, self._rate) if self._rate else shares) @ value
 
     @property
     def _rate(self) -> float:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rmldnn.networks import draws
 from rmldnn.networks.layer import LINEAR, Activation
 
 # a weight of Keras is one parameter here, not a part of cuDNN's one buffer for all, so they are joined in every call
@@ -197,7 +198,7 @@ class Cell(Recurrence):
         return self._per_gate(x, self._masks(x[:, :1], self.dropping.inputs), self.weight_ih, self.input_bias)
 
     def _dropped(self, x: Tensor) -> Tensor:
-        return x * functional.dropout(torch.ones_like(x[:, :1]), self.dropping.inputs) if self._drops_inputs else x
+        return x * draws.dropout(torch.ones_like(x[:, :1]), self.dropping.inputs) if self._drops_inputs else x
 
     @property
     def _drops_inputs(self) -> bool:
@@ -205,7 +206,7 @@ class Cell(Recurrence):
 
     def _masks(self, like: Tensor, share: float) -> Sequence[Tensor]:
         count = self.gates if self.dropping.per_gate else 1
-        return [functional.dropout(torch.ones_like(like), share) for _ in range(count)]
+        return [draws.dropout(torch.ones_like(like), share) for _ in range(count)]
 
     def _per_gate(self, x: Tensor, masks: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
         biases = [None] * len(masks) if bias is None else bias.chunk(len(masks))

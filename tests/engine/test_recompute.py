@@ -6,6 +6,7 @@ from torch import nn
 
 from rmldnn.engine.recompute import recomputing
 from rmldnn.networks.compile import network
+from rmldnn.networks.draws import Draws, drawing
 
 
 def deep(depth=12):
@@ -65,6 +66,23 @@ def test_the_same_numbers_from_less_memory():
     for name, value in statistics.items():
         assert torch.equal(other_statistics[name], value), name
     assert little < much / 4
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
+def test_compiled_pieces_compute_the_same():
+    one = deep(1).train()
+    other = copy.deepcopy(one)
+    inputs = torch.randn(2, 4, 16, 16)
+    results = []
+    for net, run in ((one, one), (other, recomputing(other, compiled=True))):
+        with drawing(Draws(0, 1, "", 0, 0, 2, torch.device("cpu"))):
+            output = run(inputs)
+        output.square().mean().backward()
+        results.append([output.detach(), *(parameter.grad for parameter in net.parameters())])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_parameters_are_those_of_the_network():

@@ -14,12 +14,16 @@ from torch import Tensor, nn
 
 from rmldnn.component import component, show
 from rmldnn.errors import NetworkError
+from rmldnn.networks import draws
 from rmldnn.networks.layer import Layer, Shape
 from rmldnn.networks.layers.resizing import fitted
 from rmldnn.networks.layout import spatial_input
 from rmldnn.types import Count
 
 log = logging.getLogger("rmldnn")
+
+_WITHIN = (1, 2, 3)
+"""The dimensions of an image, which changes as a whole."""
 
 
 class Flip(nn.Module):
@@ -36,8 +40,7 @@ class Flip(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mirrors images (N, C, H, W) in training, else returns them themselves."""
         for dim in self.dims if self.training else ():
-            chosen = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
-            x = torch.where(chosen, x.flip(dim), x)
+            x = torch.where(draws.chosen(x, 0.5, _WITHIN), x.flip(dim), x)
         return x
 
 
@@ -79,7 +82,7 @@ class Contrast(nn.Module):
         """Changes images (N, C, H, W) in training, else returns them themselves."""
         if not self.training:
             return x
-        factor = x.new_empty(len(x), 1, 1, 1).uniform_(self.low, self.high)
+        factor = draws.uniform(x, self.low, self.high, _WITHIN)
         return torch.lerp(x.mean((2, 3), keepdim=True), x, factor).clamp(*self.limits)
 
 
@@ -125,7 +128,7 @@ class Brightness(nn.Module):
         """Changes images (N, C, H, W) in training, else returns them themselves."""
         if not self.training:
             return x
-        return (x + x.new_empty(len(x), 1, 1, 1).uniform_(self.low, self.high)).clamp(*self.limits)
+        return (x + draws.uniform(x, self.low, self.high, _WITHIN)).clamp(*self.limits)
 
 
 @component("RandomBrightness")
@@ -177,8 +180,10 @@ class Crop(nn.Module):
         spare = (x.shape[2] - self.height, x.shape[3] - self.width)
         if not self.training or min(spare) < 0:
             return fitted(x, self.height, self.width)
-        top, left = (int(torch.randint(more + 1, ())) for more in spare)
-        return x[:, :, top : top + self.height, left : left + self.width]
+        for dim, more, extent in zip((2, 3), spare, (self.height, self.width), strict=True):
+            start = draws.uniform(x.float(), 0, more + 1, (0, 1, *_WITHIN)).long().flatten()  # of which no code waits
+            x = x.index_select(dim, start + torch.arange(extent, device=x.device))
+        return x
 
 
 @component("RandomCrop")

@@ -6,10 +6,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from rmldnn.component import component, show
 from rmldnn.errors import NetworkError
+from rmldnn.networks import draws
 from rmldnn.networks.layer import Layer, Shape
 from rmldnn.networks.layout import dimension, size, spatial_input
 from rmldnn.types import Fraction, NonNegative, OpenFraction
@@ -25,10 +25,7 @@ def dropout(shape: Shape, *, rate: Fraction, noise_shape: list[int | None] | Non
         noise_shape: Keras shape of the random choice, batch included: 1 along axes whose elements share their fate,
             null or the input's extent along the others.
     """
-    dims = _shared(noise_shape, shape)
-    if rate and dims:
-        return Layer(shape, (SharedDropout(rate, dims),))
-    return _dropping(nn.Dropout, shape, rate)
+    return _dropping(shape, rate, _shared(noise_shape, shape))
 
 
 def _shared(noise_shape: list[int | None] | None, shape: Shape) -> tuple[int, ...]:
@@ -49,60 +46,85 @@ def _shared(noise_shape: list[int | None] | None, shape: Shape) -> tuple[int, ..
     )
 
 
-class SharedDropout(nn.Module):
-    """Dropout whose choice is the same along some dimensions.
+class Dropout(nn.Module):
+    """Dropout, whose choice may be the same along some dimensions.
 
     Args:
         rate: Share of elements that are dropped.
-        dims: These dimensions.
+        shared: These dimensions.
     """
 
-    def __init__(self, rate: float, dims: tuple[int, ...]) -> None:
+    def __init__(self, rate: float, shared: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.rate = rate
-        self.dims = dims
+        self.shared = shared
 
     def forward(self, x: Tensor) -> Tensor:
         """Drops in training, else returns the tensor itself."""
-        if not self.training:
-            return x
-        sizes = [1 if dim in self.dims else extent for dim, extent in enumerate(x.shape)]
-        return x * functional.dropout(x.new_ones(sizes), self.rate)
+        return draws.dropout(x, self.rate, self.shared) if self.training else x
 
     def extra_repr(self) -> str:
         """What it does, for those who print the network."""
-        return f"rate={self.rate}, dims={self.dims}"
+        return f"rate={self.rate}" + (f", shared={self.shared}" if self.shared else "")
 
 
 @component("SpatialDropout1D")
 def spatial_dropout1d(shape: Shape, *, rate: Fraction) -> Layer:
     """Drops random channels of a sequence as a whole."""
     spatial_input(shape, 1)
-    return _dropping(nn.Dropout1d, shape, rate)
+    return _dropping(shape, rate, (2,))
 
 
 @component("SpatialDropout2D")
 def spatial_dropout2d(shape: Shape, *, rate: Fraction) -> Layer:
     """Drops random channels of an image as a whole."""
     spatial_input(shape, 2)
-    return _dropping(nn.Dropout2d, shape, rate)
+    return _dropping(shape, rate, (2, 3))
 
 
 @component("SpatialDropout3D")
 def spatial_dropout3d(shape: Shape, *, rate: Fraction) -> Layer:
     """Drops random channels of a volume as a whole."""
     spatial_input(shape, 3)
-    return _dropping(nn.Dropout3d, shape, rate)
+    return _dropping(shape, rate, (2, 3, 4))
 
 
 @component("AlphaDropout")
 def alpha_dropout(shape: Shape, *, rate: OpenFraction) -> Layer:
     """Sets random elements to what SELU saturates at and keeps mean and variance; Klambauer et al., 2017."""
-    return _dropping(nn.AlphaDropout, shape, rate)
+    return Layer(shape, (AlphaDropout(rate),) if rate else ())
 
 
-def _dropping(kind: type[nn.modules.dropout._DropoutNd], shape: Shape, rate: float) -> Layer:
-    return Layer(shape, (kind(rate),) if rate else ())
+def _dropping(shape: Shape, rate: float, shared: tuple[int, ...]) -> Layer:
+    return Layer(shape, (Dropout(rate, shared),) if rate else ())
+
+
+class AlphaDropout(nn.Module):
+    """Dropout to what SELU saturates at.
+
+    Args:
+        rate: Share of elements that are dropped.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drops in training, else returns the tensor itself."""
+        if not self.training:
+            return x
+        factor = 1 / math.sqrt((1 - self.rate) * (1 + self.rate * _SATURATION**2))
+        dropped = x.masked_fill(draws.chosen(x, self.rate), _SATURATION)
+        return dropped * factor - factor * self.rate * _SATURATION
+
+    def extra_repr(self) -> str:
+        """What it does, for those who print the network."""
+        return f"rate={self.rate}"
+
+
+_SATURATION = -1.7580993408473766
+"""What SELU gives for the smallest numbers."""
 
 
 class Noise(nn.Module):
@@ -122,7 +144,7 @@ class Noise(nn.Module):
         """Disturbs the tensor in training, else returns it itself."""
         if not self.training:
             return x
-        noise = torch.randn_like(x)
+        noise = draws.normal(x)
         return torch.addcmul(x, x, noise, value=self.deviation) if self.relative else x + self.deviation * noise
 
     def extra_repr(self) -> str:

@@ -35,13 +35,13 @@ def test_spatial_dropout_needs_its_axes(complaint):
 )
 def test_a_noise_shape_lets_elements_share_their_fate(build, noise_shape, shared):
     torch.manual_seed(0)
-    y = build("Dropout", [4, 6], rate=0.5, noise_shape=noise_shape).train()(torch.ones(3, 6, 4))
+    y = build("Dropout", [4, 6], rate=0.5, noise_shape=noise_shape).train()(torch.ones(16, 6, 4))
     assert torch.equal(y.amin(shared), y.amax(shared))
     assert set(y.unique().tolist()) == {0.0, 2.0}
 
 
 def test_a_noise_shape_without_shared_axes_is_plain_dropout(build):
-    assert type(build("Dropout", [4], rate=0.5, noise_shape=[None, 4]).layer) is torch.nn.Dropout
+    assert build("Dropout", [4], rate=0.5, noise_shape=[None, 4]).layer.shared == ()
 
 
 def test_a_noise_shape_must_fit(complaint):
@@ -73,3 +73,11 @@ def test_penalties_of_results_are_refused(complaint):
 def test_no_penalty_is_nothing(build):
     x = torch.rand(2, 4)
     assert build("ActivityRegularization", [4], l1=0.0, l2=0.0)(x) is x
+
+
+def test_everything_may_be_dropped(build):
+    x = torch.ones(2, 4, requires_grad=True)
+    y = build("Dropout", [4], rate=1)(x)
+    y.sum().backward()
+    assert not y.any()
+    assert not x.grad.any()
