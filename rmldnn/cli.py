@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import rmldnn
 from rmldnn.engine.leaving import LeftError
 from rmldnn.errors import ConfigError, RmldnnError, StoppedError
-from rmldnn.verbs import VERBS, Parser, configuration
+from rmldnn.verbs import VERBS, Parser, add_configuration, configuration
 from rmldnn.verbs.starting import add_options, processes, start
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ Trains and runs deep-learning models from one configuration file.
 
   rmldnn config.json                                     train, evaluate or predict, as the file says
   rmldnn config.json num_epochs=3 optimizer=adam         ... with some values changed
+  rmldnn config.json +preset=fast                        ... with those of a preset
+  rmldnn network=unet data=images loss=dice ...          without any file
   rmldnn config.json --procs 2                           ... in two processes; auto: one for each GPU
   mpirun -np 2 rmldnn config.json                        ... the same by another launcher"""
 
@@ -46,11 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("words", nargs="*", metavar="CONFIG [KEY=VALUE ...]", help="configuration file, then changes")
+    add_configuration(parser)
     parser.add_argument("--config", metavar="FILE", help="configuration file, as the original tool takes it")
-    parser.add_argument("--app", metavar="NAME", help="the task, whatever the file says: dnn, pde, gan, obj")
     parser.add_argument("--resume", action="store_true", help="go on with the newest state of the run folder")
-    parser.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     parser.add_argument(
         "--log",
         choices=("auto", "plain", "rich"),
@@ -111,14 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    if (code := processes(options.procs, arguments)) is not None:
-        return code
-
     def load() -> Spec:
         from rmldnn.config import spec
 
         return spec.load(options.file, task=options.app, lenient=options.lenient)
 
+    if (code := processes(options.procs, arguments, load, options.overrides)) is not None:
+        return code
     start(load, options.overrides, lenient=options.lenient, console=options.log, timeout=options.timeout)
     return 0
 

@@ -26,12 +26,13 @@ MANY = 32
 REQUIRED: Any = inspect.Parameter.empty
 
 
-def component(name: str, *, title: str = "") -> Callable[[F], F]:
+def component(name: str, *, title: str = "", group: str = "") -> Callable[[F], F]:  # noqa: ARG001 - the catalog reads it
     """Marks a callable as the component that users call `name`.
 
     Args:
         name: The name in configurations, matched without regard to case.
         title: How the log calls it, where that differs from `name`.
+        group: Of a component outside of this package: where it belongs, such as `loss`; see `plugins`.
     """
 
     def mark(target: F) -> F:
@@ -58,6 +59,12 @@ class Parameter:
     def accepts(self, value: Any) -> bool:
         """Whether `value`, as JSON gives it, is of the annotated type: `true` is no number, `"1"` is no integer."""
         return _accepts(_hashable(self.annotation), value)
+
+    def schema(self) -> dict[str, Any]:
+        """A JSON Schema of the values that it accepts, without references and titles."""
+        made: dict[str, Any] = _adapter(_hashable(self.annotation)).json_schema()
+        plain: dict[str, Any] = _inlined(made, made.pop("$defs", {}))
+        return plain
 
 
 @dataclass(frozen=True)
@@ -192,3 +199,13 @@ def _accepts(key: _hashable, value: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_inlined(item, definitions) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return _inlined(definitions[value["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(item, definitions) for key, item in value.items() if key != "title"}

@@ -13,7 +13,7 @@ PACKAGE = Path(rmldnn.__file__).parent
 DOORS = {
     "hydra": {"config/instantiate.py", "config/translate.py", "config/overrides.py"},
     "omegaconf": {"config/translate.py"},
-    "deepspeed": {"engine/distributed.py"},
+    "deepspeed": {"engine/deepspeed.py"},
     "pydantic": {"component.py"},
     "yaml": {"config/reader.py", "config/describe.py"},
 }

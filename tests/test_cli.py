@@ -38,11 +38,16 @@ def test_changes_follow_the_file():
     assert options.lenient
 
 
+def test_changes_alone_are_a_run():
+    options = cli.parse(["network=unet", "loss=dice"])
+    assert (options.file, options.overrides) == (None, ["network=unet", "loss=dice"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "name a configuration file"),
-        (["num_epochs=3"], "name a configuration file"),
+        (["--lenient"], "name a configuration file"),
         (["a.json", "b.json"], "takes one configuration file, got a.json, b.json"),
         (["--confg=a.json"], "unrecognized arguments: --confg=a.json"),
         (["a.json", "--log=loud"], "argument --log: invalid choice"),

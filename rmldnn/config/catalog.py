@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import importlib.util
 import inspect
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import rmldnn
 from rmldnn import types
 from rmldnn.component import Form, Parameter, near_miss
+from rmldnn.errors import ConfigError, Problem
 
 GROUPS = {
     "job": "rmldnn.run",
@@ -40,6 +43,9 @@ GROUPS = {
     "tracker": "rmldnn.output.trackers",
 }
 
+PLUGINS = "plugins"
+PLUGGABLE = ("loss", "metric", "optimizer", "scheduler", "transform", "source", "layer")
+"""Groups to which users may add."""
 _KINDS = {"zoo": "network family"}
 """What messages call the components of a group, where that is not the group's name."""
 _NAMES = {**vars(builtins), **vars(types), "Literal": Literal, "Annotated": Annotated, "Any": Any}
@@ -54,11 +60,42 @@ def group(name: str) -> dict[str, Form]:
     forms: dict[str, Form] = {}
     for file in files:
         inner = module if not path.is_dir() or file.stem == "__init__" else f"{module}.{file.stem}"
-        for form in _forms(file, inner):
+        for form, _ in _forms(file, inner):
             if form.name.lower() in forms:
                 raise ValueError(f"two components of group {name} are called {form.name}")
             forms[form.name.lower()] = form
     return forms
+
+
+def plug(module: str) -> None:
+    """Adds the components of a module of the user's own, marked by `@component("Name", group="loss")`.
+
+    Raises:
+        ConfigError: There is no such module, it has no components, or one that cannot be added.
+    """
+    sys.path[:] = [*dict.fromkeys([*sys.path, str(Path.cwd())])]  # a module may lie where the command is typed
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    if found is None or not found.has_location or found.origin is None:
+        raise ConfigError(Problem(PLUGINS, f"there is no module `{module}`", "command line"))
+    try:
+        forms = _forms(Path(found.origin), module)
+    except (ValueError, SyntaxError, NameError) as error:
+        message = f"the components of `{module}` cannot be read: {error}"
+        raise ConfigError(Problem(PLUGINS, message, "command line")) from error
+    for form, place in forms:
+        if place not in PLUGGABLE:
+            message = (
+                f'`{form.name}` of `{module}` says no group; write @component("{form.name}", group="loss"), or one of'
+            )
+            raise ConfigError(Problem(PLUGINS, f"{message} {', '.join(PLUGGABLE)}", "command line"))
+        known = group(place).setdefault(form.name.lower(), form)
+        if known.target != form.target:
+            raise ConfigError(Problem(PLUGINS, f"there is a {place} `{form.name}` already", "command line"))
+    if not forms:
+        raise ConfigError(Problem(PLUGINS, f"`{module}` has no function marked by @component", "command line"))
 
 
 def find(name: str, component: str) -> Form | None:
@@ -82,7 +119,8 @@ def suggest(name: str, component: str) -> str:
     return near_miss(component, [form.name for form in group(name).values()])
 
 
-def _forms(file: Path, module: str) -> list[Form]:
+def _forms(file: Path, module: str) -> list[tuple[Form, str]]:
+    """The components of a file, each with the group that it says itself."""
     text = file.read_text(encoding="utf-8")
     if "@component(" not in text:
         return []
@@ -91,13 +129,12 @@ def _forms(file: Path, module: str) -> list[Form]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "component":
-                    forms.append(_form(node, mark, module))
+                    forms.append((_form(node, mark, module), _keyword(mark, "group")))
     return forms
 
 
 def _form(node: ast.FunctionDef | ast.ClassDef, mark: ast.Call, module: str) -> Form:
     name = ast.literal_eval(mark.args[0])
-    titles = [ast.literal_eval(keyword.value) for keyword in mark.keywords if keyword.arg == "title"]
     arguments = _signature(node)
     parameters = {
         argument.arg: Parameter(
@@ -107,8 +144,13 @@ def _form(node: ast.FunctionDef | ast.ClassDef, mark: ast.Call, module: str) -> 
         )
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     }
-    title = titles[0] if titles else name
+    title = _keyword(mark, "title") or name
     return Form(name, f"{module}.{node.name}", parameters, title, ast.get_docstring(node) or "")
+
+
+def _keyword(mark: ast.Call, name: str) -> str:
+    """A keyword of the decorator; empty if it is not there."""
+    return next((str(ast.literal_eval(keyword.value)) for keyword in mark.keywords if keyword.arg == name), "")
 
 
 def _signature(node: ast.FunctionDef | ast.ClassDef) -> ast.arguments:

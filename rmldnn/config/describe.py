@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from rmldnn.component import Form, show
-from rmldnn.config import catalog
-from rmldnn.config.check import SECTIONS, TOP
+from rmldnn.config import catalog, meanings
+from rmldnn.config.keys import SECTIONS, TOP
 from rmldnn.types import describe
 
 GLOBAL = "_global_"
-_REFERENCE = re.compile(r"; keys as in `(\w+)`")
-"""What the docstring of a component says that has the keys of another one."""
 
 
 def conf_files() -> dict[str, str]:
@@ -53,9 +49,9 @@ def _text(form: Form, names: Mapping[str, Any], *, package: str = "") -> str:
     return f"{directive}# Generated from {form.target} by tools/sync_conf.py\n{body}"
 
 
-def as_yaml(values: Mapping[str, Any]) -> str:
+def as_yaml(values: Mapping[str, Any], width: int = 120) -> str:
     """A configuration as a file."""
-    return str(yaml.safe_dump(dict(values), sort_keys=False, width=120))
+    return str(yaml.safe_dump(dict(values), sort_keys=False, width=width, allow_unicode=True))
 
 
 def reference() -> str:
@@ -155,7 +151,7 @@ def _page() -> Iterator[str]:
 def _components(group: str, level: int = 3) -> Iterator[str]:
     for form in catalog.group(group).values():
         yield f"{'#' * level} {form.title}\n"
-        yield f"{form.doc.partition(chr(10) * 2)[0]}\n"
+        yield f"{meanings.summary(form)}\n"
         if form.parameters:
             yield from _table([form])
 
@@ -164,38 +160,24 @@ def _families() -> Iterator[str]:
     """The families of the zoo: those with the same keys, of the same meanings, share one table."""
     rows: dict[tuple[str, ...], list[Form]] = {}
     for form in catalog.group("zoo").values():
-        rows.setdefault(tuple(_table([form], described("zoo", form))), []).append(form)
+        rows.setdefault(tuple(_table([form], meanings.described("zoo", form))), []).append(form)
     for table, forms in rows.items():
         yield f"### {', '.join(form.title for form in forms)}\n"
         for form in forms:
             bullet = f"- `{form.name}`: " if len(forms) > 1 else ""
-            yield bullet + _REFERENCE.sub("", form.doc.partition(chr(10) * 2)[0])
+            yield bullet + meanings.summary(form)
         yield ""
         yield from table
-
-
-def described(group: str, form: Form) -> str:
-    """The docstring that says what a form's keys mean: its own, or that to which it refers."""
-    reference = _REFERENCE.search(form.doc)
-    return catalog.group(group)[reference.group(1)].doc if reference else form.doc
 
 
 def _table(forms: Iterable[Form], doc: str = "") -> Iterator[str]:
     yield "| key | value | default | meaning |"
     yield "|---|---|---|---|"
     for form in forms:
-        meanings = _arguments(doc or form.doc)
+        said = meanings.arguments(doc or form.doc)
         for parameter in form.parameters.values():
             default = "required" if parameter.required else f"`{show(parameter.default)}`"
-            meaning = meanings.get(parameter.name, "")
+            meaning = said.get(parameter.name, "")
             row = (f"`{parameter.name}`", describe(parameter.annotation), default, meaning)
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
     yield ""
-
-
-def _arguments(doc: str) -> dict[str, str]:
-    """What the section `Args` of a docstring says of each parameter."""
-    section = re.search(r"^Args:\n((?:[ ]+.*\n?|\n)*)", inspect.cleandoc(doc), re.MULTILINE)
-    entries = re.split(r"^    (?=\w+: )", section.group(1), flags=re.MULTILINE)[1:] if section else []
-    pairs = (entry.partition(": ") for entry in entries)
-    return {name: " ".join(text.split()) for name, _, text in pairs}

@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from rmldnn.config import catalog
+from rmldnn.component import near_miss
+from rmldnn.config import catalog, groups
+from rmldnn.config.groups import GROUPS, INPUT
+from rmldnn.config.reader import whole_number
 from rmldnn.errors import ConfigError, Problem
 
 COMMAND_LINE = "command line"
+PRESET = "preset"
 
 
-class Group(NamedTuple):
-    """A Hydra group from which a user chooses.
-
-    Args:
-        kind: The catalog's group.
-        section: The part of the configuration that changes with the choice.
-        words: The keys that users choose by.
-    """
-
-    kind: str
-    section: str
-    words: tuple[str, ...]
-
-
-TASK, NETWORK, INPUT, TARGET, SCHEDULER = "task", "network", "data", "target@data", "scheduler@optimizer.lr_scheduler"
-GROUPS: Mapping[str, Group] = {
-    TASK: Group("task", "task", ("task", "task.type")),
-    NETWORK: Group("zoo", "network", ("network", "network.type")),
-    "loss": Group("loss", "loss", ("loss", "loss.function")),
-    "optimizer": Group("optimizer", "optimizer", ("optimizer", "optimizer.type")),
-    SCHEDULER: Group(
-        "scheduler",
-        "optimizer.lr_scheduler",
-        (SCHEDULER, "scheduler", "optimizer.lr_scheduler", "optimizer.lr_scheduler.type"),
-    ),
-    INPUT: Group("source", "data", ("data", "data.input_type", "data.type")),
-    TARGET: Group("source", "data", (TARGET, "target", "data.target_type", "data.type")),
-}
+_RESOLVER = re.compile(r"\$\{[^}]*:")
+"""OmegaConf's `${oc.env:HOME}`; references to other keys, `${data.batch_size}`, name no resolver."""
 _FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "engine", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""
 
@@ -56,18 +36,23 @@ class Changes:
     Args:
         choices: Component by Hydra group; None takes the component away.
         arguments: What sets values, for Hydra.
-        paths: Every key that is named, for the places of problems.
+        paths: Every key or section that is named, for the places of problems.
+        keys: Every key that is set, that which names a component if one is chosen.
         dropped: Sections without choice that are taken away.
+        presets: Names of presets, which count less than the rest of the command line.
     """
 
     choices: dict[str, str | None] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    presets: list[str] = field(default_factory=list)
 
     def concern(self, path: str) -> bool:
         """Whether a problem at `path` is about something that the command line says."""
-        return any(f"{path}.".startswith(f"{word}.") or f"{word}.".startswith(f"{path}.") for word in self.paths)
+        items = f"{path}.".replace("[", ".[")
+        return any(items.startswith(f"{word}.") or f"{word}.".startswith(f"{path}.") for word in self.paths)
 
 
 def parse(texts: Sequence[str]) -> Changes:
@@ -91,15 +76,23 @@ def parse(texts: Sequence[str]) -> Changes:
 
 
 def _read(text: str, parser: OverridesParser) -> Override:
-    """Parses one text. What Hydra's grammar refuses may be JSON, or else is text as a whole: `./täglich (1)`."""
+    """Parses one text. What Hydra's grammar refuses may be JSON, or else is text as a whole: `./täglich (1)`.
+
+    Numbers are those of a file: `1e6` is a whole one.
+    """
     try:
-        return parser.parse_override(text)
+        read = parser.parse_override(text)
     except HydraException:
         key, sign, value = text.partition("=")
         plain = _json(value)
         if not sign or plain is None or "${" in value:
             raise
         return parser.parse_override(f"{key}={_spelt(plain)}")
+    key, _, word = text.partition("=")
+    number = read.value()
+    if not isinstance(number, float) or not math.isfinite(number) or whole_number(word, number) is number:
+        return read
+    return parser.parse_override(f"{key}={whole_number(word, number)}")
 
 
 def _json(value: str) -> Any:
@@ -129,9 +122,15 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         return Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
     if item.is_sweep_override():
         return Problem("", f"`{text}` names several values; a run takes one")
-    groups = [name for name, group in GROUPS.items() if key in group.words]
-    changes.paths += [GROUPS[name].section for name in groups] or [key]
-    internal = key in _FIXED or "_target_" in key.split(".") or (item.package and not groups)
+    if _RESOLVER.search(text):
+        message = f"`{text}` asks for something outside of the configuration; write what it stands for"
+        return Problem(key, f"{message} (a shell replaces $HOME by itself)")
+    if key == PRESET:
+        return _preset(value, changes)
+    chosen = [name for name, group in GROUPS.items() if key in group.words]
+    changes.paths += [GROUPS[name].section for name in chosen] or [key]
+    changes.keys += [f"{GROUPS[name].section}.{GROUPS[name].key}" for name in chosen] or [key.lstrip("+~")]
+    internal = key in _FIXED or "_target_" in key.split(".") or (item.package and not chosen)
     if key.lstrip("~") in ("checkpoints", "layers") and (value is None or item.is_delete()):
         changes.dropped.append(key.lstrip("~"))
     elif internal:
@@ -140,24 +139,33 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         return Problem(key, "cannot be set here")
     elif key.startswith("layers."):
         return Problem(key, "single layers cannot be changed here; change them in the file, or name another by layers=")
-    elif not groups:
+    elif not chosen:
         # A key that `conf/` does not have is added, for the check to judge.
         changes.arguments.append(text if text.startswith(("~", "+")) else f"++{text}")
     elif value is None or item.is_delete():
-        changes.choices |= dict.fromkeys(groups)
+        changes.choices |= dict.fromkeys(chosen)
     elif not isinstance(value, str):
-        name = next(iter(catalog.group(GROUPS[groups[0]].kind).values())).name.lower()
+        name = next(iter(catalog.group(GROUPS[chosen[0]].kind).values())).name.lower()
         return Problem(key, f"names a component, such as {key}={name}; set its keys one by one")
     else:
-        return _choose(key, value, groups, changes)
+        return _choose(key, value, chosen, changes)
     return None
 
 
-def _choose(key: str, name: str, groups: Sequence[str], changes: Changes) -> Problem | None:
-    kind = GROUPS[groups[0]].kind
+def _choose(key: str, name: str, chosen: Sequence[str], changes: Changes) -> Problem | None:
+    kind = GROUPS[chosen[0]].kind
     if catalog.find(kind, name) is None:
         return Problem(key, catalog.absent(kind, name))
-    if INPUT in groups and name.lower() == "labels":
+    if INPUT in chosen and name.lower() == "labels":
         return Problem(key, "`labels` can only be a target; set `data.target_type`")
-    changes.choices |= dict.fromkeys(groups, name)
+    changes.choices |= dict.fromkeys(chosen, name)
+    return None
+
+
+def _preset(value: Any, changes: Changes) -> Problem | None:
+    """Adds one preset, or a list of them."""
+    for name in value if isinstance(value, list) else [value]:
+        if str(name) not in groups.presets():
+            return Problem(PRESET, f"there is no preset `{name}`{near_miss(str(name), groups.presets())}")
+        changes.presets.append(str(name))
     return None

@@ -11,12 +11,17 @@ from typing import Any
 
 from rmldnn.component import near_miss, show
 from rmldnn.config import catalog
-from rmldnn.config.check import NAMED, Values, check
+from rmldnn.config.check import NAMED, check
+from rmldnn.config.groups import ROOT, into_words, is_hydras
+from rmldnn.config.keys import Values
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import Document, Location, dotted, read
 from rmldnn.errors import ConfigError, Problem
 
-ROOT = "neural_network"
+HYDRAS = "config.yaml"
+"""The file of a folder that stands for it, as `rmldnn translate` writes it."""
+EDITORS_KEY = "$schema"
+"""Stands beside it in files that an editor judges by `rmldnn schema`; means nothing to a run."""
 ALIASES: Mapping[Location, str] = {("data", "testing_tag"): "test_tag"}
 """Other spellings in files of the original, by location; the new name is the one used from here on."""
 
@@ -46,18 +51,26 @@ class Spec:
         return dataclasses.replace(problem, place=self.document.place(places.get(path, (ROOT,))))
 
 
-def load(path: str | Path, *, task: str | None = None, lenient: bool = False) -> Spec:
+def load(path: str | Path | None, *, task: str | None = None, lenient: bool = False) -> Spec:
     """Reads and checks a configuration file.
 
     Args:
-        path: JSON or YAML.
+        path: JSON, YAML, or a folder with a `config.yaml`; None if the command line is all there is, which is checked
+            when it has been composed.
         task: What `--app` says, which takes the place of what the file says; see `task` in the reference of keys.
         lenient: Unknown and repeated keys are warnings; unknown ones are then left out.
 
     Raises:
         ConfigError: Anything is wrong; carries all problems.
     """
-    document = read(path)
+    if path is None:
+        nothing = Spec({}, Document("command line", {ROOT: {}}))
+        if task is not None:
+            _set_task(nothing.values, task)
+        return nothing
+    document = read(path / HYDRAS if (path := Path(path)).is_dir() and (path / HYDRAS).is_file() else path)
+    if is_hydras(document):
+        into_words(document)
     spec = Spec(_content(document), document)
     _resolve_aliases(spec)
     _spell_out(spec.values)
@@ -104,7 +117,7 @@ def _content(document: Document) -> Values:
             message += f"{near_miss(next(iter(value)), [ROOT])}" if ROOT not in value else f", got {show(value[ROOT])}"
         raise ConfigError([*document.problems, Problem("", message, document.place(()))])
     for key in value:
-        if key != ROOT:
+        if key not in (ROOT, EDITORS_KEY):
             document.record((key,), document.lines[(key,)], f"`{key}`: only `{ROOT}` can stand here", mild=True)
     return {key: item if key == "layers" else copy.deepcopy(item) for key, item in value[ROOT].items()}
 

@@ -22,21 +22,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rmldnn.component import Form
-from rmldnn.config import catalog, overrides, parts
-from rmldnn.config.check import (
-    PARAMETERS,
-    SECTIONS,
-    SLICERS,
-    TRANSFORM_LISTS,
-    Values,
-    check,
-    data_form,
-    side_types,
-    sources,
-    term,
-    transform,
-)
-from rmldnn.config.overrides import COMMAND_LINE, GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, TASK, Changes
+from rmldnn.config import catalog, groups, overrides, parts
+from rmldnn.config.check import PARAMETERS, check, term
+from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET
+from rmldnn.config.keys import Values
+from rmldnn.config.overrides import COMMAND_LINE, Changes
+from rmldnn.config.samples import SLICERS, TRANSFORM_LISTS, data_form, sources, transform
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, DataError, Problem
 
@@ -88,8 +79,13 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     """
     values = _copy(spec.values) if spec else {}
     changes = overrides.parse(texts)
-    chosen = _file_choices(values) | changes.choices
-    notices = [spec.located(item) if spec else item for item in _forget(values, chosen, changes)]
+    chosen = groups.choices(values)
+    notices: list[Problem] = []
+    for name in changes.presets:
+        values, chosen = _with_preset(values, chosen, name, notices)
+    chosen |= changes.choices
+    notices += _forget(values, chosen, changes)
+    notices = [spec.located(item) if spec else item for item in notices]
     layers = values.get("layers")
     if isinstance(layers, (list, dict)):
         values["layers"] = _INLINE
@@ -108,34 +104,21 @@ def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
     return spec.located(problem) if spec else problem
 
 
-def _file_choices(values: Values) -> dict[str, str | None]:
-    """Which component each group takes, as the file says; the words that say so are taken out of `values`."""
-    chosen: dict[str, str | None] = {}
-    for section in SECTIONS:
-        if values.get(section) is None:
-            values.pop(section, None)
-    if "task" in values:
-        chosen[TASK] = values["task"].pop("type")
-    if "network" in values and not parts.in_parts(values["network"]):
-        chosen[NETWORK] = values["network"].pop("type")
-    if isinstance(values.get("loss"), dict):
-        chosen["loss"] = values["loss"].pop("function")
-    optimizer = {} if parts.in_parts(values.get("optimizer")) else values.get("optimizer", {})
-    if optimizer:
-        chosen["optimizer"] = optimizer.pop("type")
-    if optimizer.get("lr_scheduler") is None:
-        optimizer.pop("lr_scheduler", None)
-    elif isinstance(optimizer["lr_scheduler"], dict):
-        chosen[SCHEDULER] = optimizer["lr_scheduler"].pop("type")
-    if "data" in values:
-        types = side_types(values["data"])
-        chosen |= {INPUT: types["input"], TARGET: types["target"]}
-        for key in ("type", "input_type", "target_type"):
-            values["data"].pop(key, None)
-    return chosen
+def _with_preset(
+    values: Values, chosen: dict[str, str | None], name: str, notices: list[Problem]
+) -> tuple[Values, dict[str, str | None]]:
+    """What the file says, and a preset over it."""
+    preset = groups.preset(name)
+    choices = groups.choices(preset)
+    changes = Changes(choices, paths=list(groups.leaves(preset)))
+    notices += _forget(values, chosen | choices, changes, f"the preset {name}")
+    merged: Values = groups.merged(values, preset)
+    return merged, chosen | choices
 
 
-def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> Iterator[Problem]:
+def _forget(
+    values: Values, chosen: dict[str, str | None], changes: Changes, whose: str = "the command line"
+) -> Iterator[Problem]:
     """Drops what the command line takes away, and keys of the file that only a component knew that it replaces."""
     for section in changes.dropped:
         values.pop(section, None)
@@ -144,7 +127,7 @@ def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> 
         chosen[SCHEDULER] = None
         values.pop("optimizer", None)
     for group, name in changes.choices.items():
-        kind, path, _ = GROUPS[group]
+        kind, path = GROUPS[group].kind, GROUPS[group].section
         *parents, last = path.split(".")
         parent = values
         for part in parents:
@@ -156,7 +139,7 @@ def _forget(values: Values, chosen: dict[str, str | None], changes: Changes) -> 
         section = parent.get(last, {})
         for key in [key for key in section if key not in known]:
             del section[key]
-            message = f"left out, since the command line chose {name or 'none'}, which has no such key"
+            message = f"left out, since {whose} chose {name or 'none'}, which has no such key"
             yield Problem(f"{path}.{key}", message)
 
 
@@ -184,16 +167,17 @@ def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: st
 
 def _experiment(values: Values, chosen: Mapping[str, str | None]) -> Values:
     """The file as a Hydra experiment: what it chooses, then what it sets."""
-    choices = [{f"override /{group}": name and name.lower()} for group, name in chosen.items()]
-    return {"defaults": [*choices, "_self_"], **_literal(values)}
+    return {groups.DEFAULTS: groups.defaults(chosen), **_literal(values)}
 
 
 def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
     ConfigStore.instance().store(group="experiment", name="file", node=experiment, package="_global_")
+    for group, name, node in groups.plugged():
+        ConfigStore.instance().store(group=group, name=name, node=node)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module("rmldnn.conf", version_base="1.3"):
-            composed = hydra_compose("config", overrides=["+experiment=file", *arguments])
+            composed = hydra_compose("rmldnn", overrides=["+experiment=file", *arguments])
         plain = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(Problem("", str(error).splitlines()[0], COMMAND_LINE)) from error

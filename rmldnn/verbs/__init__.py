@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rmldnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rmldnn.config.spec import Spec
 
 VERBS = {
     "recipes": "tasks that work, to start from",
@@ -21,7 +24,10 @@ VERBS = {
     "shard": "pack the data into tar files that stream from any file system",
     "generate": "make data of which there is a formula, such as coefficients of equations",
     "network": "write the network file of a known family, such as unet",
-    "config": "a configuration with every default filled in; what DeepSpeed gets of it",
+    "config": "a configuration with every default filled in, and where each value is from",
+    "translate": "write a configuration as Hydra has it",
+    "schema": "a JSON Schema, by which editors complete and judge a configuration",
+    "explain": "what a key, a section or a component means, and what it may be",
     "scale": "measure a training step, and predict it on more nodes",
     "rerun": "make a run once more, as its run folder tells",
     "launch": "run on several machines, reached by ssh",
@@ -57,22 +63,56 @@ def parser(verb: str, usage: str, description: str) -> Parser:
     return made
 
 
-def configuration(words: Sequence[str], named: str | None = None) -> tuple[str, list[str]]:
-    """The configuration file among the words of a command line, and the changes `KEY=VALUE` beside it.
+def add_configuration(options: argparse.ArgumentParser) -> None:
+    """Gives a command line what names a configuration: its file, changes to it, and how it is read."""
+    options.add_argument("words", nargs="*", metavar="CONFIG [KEY=VALUE ...]", help="configuration file, then changes")
+    options.add_argument("--app", metavar="NAME", help="the task, whatever the file says: dnn, pde, gan, obj")
+    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
+
+
+def loaded_configuration(given: argparse.Namespace) -> tuple[Spec, list[str]]:
+    """The configuration that a command line names, read and checked, and the changes to it.
+
+    Raises:
+        ConfigError: Anything is wrong; carries all problems.
+    """
+    from rmldnn.config import spec
+
+    file, changes = configuration(given.words)
+    return spec.load(file, task=given.app, lenient=given.lenient), changes
+
+
+def configuration(words: Sequence[str], named: str | None = None) -> tuple[str | None, list[str]]:
+    """The configuration file among the words of a command line, if there is one, and the changes `KEY=VALUE` beside it.
 
     Args:
         words: What stands there besides options; what has an `=` is a file if there is one of that name.
         named: The file that an option gives.
 
     Raises:
-        ConfigError: No file is named, or more than one.
+        ConfigError: There is neither a file nor a change, or more than one file.
     """
     files = [word for word in words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
     changes = [word for word in words if word not in files]
+    modules = [word for word in changes if word.partition("=")[0].lstrip("+") == _PLUGINS]
+    for word in modules:
+        _plug(word)
+    changes = [word for word in changes if word not in modules]
     if named:
         files.insert(0, named)
-    if not files:
+    if not files and not changes:
         raise ConfigError("name a configuration file: rmldnn config.json; see rmldnn --help")
     if len(files) > 1:
         raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
-    return files[0], changes
+    return (files[0] if files else None), changes
+
+
+_PLUGINS = "plugins"
+
+
+def _plug(word: str) -> None:
+    """Adds the components of the modules that `plugins=[my_package.my_module]` names; no file can do so."""
+    from rmldnn.config import catalog
+
+    for module in word.partition("=")[2].strip("[]").split(","):
+        catalog.plug(module.strip(" '\""))

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from rmldnn.config import spec, translate
+from rmldnn.config import translate
 from rmldnn.config.detection import BOXES
 from rmldnn.config.instantiate import opened_data
 from rmldnn.data.anchors import Sizes, anchors, nearest
 from rmldnn.data.sets import Dataset
 from rmldnn.errors import ConfigError, DataError
-from rmldnn.verbs import configuration, parser
+from rmldnn.verbs import add_configuration, loaded_configuration, parser
 
 DESCRIPTION = """\
 Finds anchors for the boxes of the training set, as the network sees them after the transforms that do the same to every
@@ -29,20 +29,18 @@ sample: sizes that are near to those of the boxes. Prints them as the key `ancho
 def main(arguments: Sequence[str]) -> int:
     """Finds and prints; returns the exit code."""
     options = parser("anchors", "[options] CONFIG [KEY=VALUE ...]", DESCRIPTION)
-    options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    add_configuration(options)
     options.add_argument("--num", type=int, metavar="N", default=9, help="number of anchors; 9 by default")
     options.add_argument("--size", type=int, metavar="PIXELS", help="sides of the picture that the network sees")
     options.add_argument("--seed", type=int, metavar="N", default=0, help="of what is drawn; 0 by default")
-    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
-    file, changes = configuration(given.words)
     for name in ("num", "size"):
         value = getattr(given, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name} must be a positive integer, got {value}")
     if given.seed < 0:
         raise ConfigError(f"--seed must be at least 0, got {given.seed}")
-    loaded = spec.load(file, lenient=given.lenient)
+    loaded, changes = loaded_configuration(given)
     composed = translate.compose(loaded, changes)
     for problem in [*loaded.warnings, *composed.notices]:
         print(f"Warning: {problem}", file=sys.stderr)

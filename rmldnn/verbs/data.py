@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rmldnn.config import spec, translate
+from rmldnn.config import translate
 from rmldnn.config.instantiate import opened_data
 from rmldnn.data.contact_sheet import draw_sheet
 from rmldnn.data.pipeline import Shape
@@ -21,7 +21,7 @@ from rmldnn.data.survey import Facts, Survey, survey
 from rmldnn.errors import ConfigError, DataError
 from rmldnn.output.samples import predictions_of
 from rmldnn.output.tables import print_table
-from rmldnn.verbs import configuration, parser
+from rmldnn.verbs import add_configuration, loaded_configuration, parser
 
 DESCRIPTION = """\
 Looks at every sample of the training and the test set: shapes, types, values, classes, files that cannot be read,
@@ -42,21 +42,19 @@ _ROWS = 24
 def main(arguments: Sequence[str]) -> int:
     """Looks, prints and draws; returns the exit code."""
     options = parser("data", "[options] CONFIG [KEY=VALUE ...]", DESCRIPTION)
-    options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    add_configuration(options)
     options.add_argument("--sheet", metavar="FILE.png", default="data.png", help="the picture; data.png by default")
     options.add_argument("--samples", type=int, metavar="N", default=16, help="samples in the picture; 16 by default")
     options.add_argument("--predictions", metavar="FILE.h5", help="predictions of the test set, for the picture")
     options.add_argument("--json", action="store_true", help="for programs instead of for people")
     options.add_argument("--limit", type=int, metavar="N", help="samples of each set to look at, evenly chosen")
-    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
-    file, changes = configuration(given.words)
     for option in ("limit", "samples"):
         if (number := getattr(given, option)) is not None and number < 1:
             raise ConfigError(f"--{option} must be a positive integer, got {number}")
     if not given.sheet.lower().endswith(".png"):
         raise ConfigError(f"--sheet must be a file that ends in .png, got {given.sheet}")
-    loaded = spec.load(file, lenient=given.lenient)
+    loaded, changes = loaded_configuration(given)
     composed = translate.compose(loaded, changes)
     for problem in [*loaded.warnings, *composed.notices]:
         print(f"Warning: {problem}", file=sys.stderr)

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rmldnn.config import catalog, spec, translate
-from rmldnn.config.check import SLICERS, TRANSFORM_LISTS
+from rmldnn.config import catalog, translate
 from rmldnn.config.instantiate import opened_data
+from rmldnn.config.samples import SLICERS, TRANSFORM_LISTS
 from rmldnn.data.decode import contents
 from rmldnn.data.order import shuffled
 from rmldnn.data.sets import Dataset
@@ -30,7 +30,7 @@ from rmldnn.data.sources.webdataset import Shards
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, DataError, Problem, RmldnnError
 from rmldnn.output.tables import bytes_
-from rmldnn.verbs import configuration, parser
+from rmldnn.verbs import add_configuration, loaded_configuration, parser
 
 DESCRIPTION = """\
 Writes the training and the test set of a configuration into tar files in the format of webdataset, each with an index,
@@ -54,20 +54,18 @@ _AHEAD = 8
 def main(arguments: Sequence[str]) -> int:
     """Writes the shards; returns the exit code."""
     options = parser("shard", "[options] CONFIG [KEY=VALUE ...] --out FOLDER", DESCRIPTION)
-    options.add_argument("words", nargs="+", metavar="CONFIG KEY=VALUE", help="configuration file, then changes")
+    add_configuration(options)
     options.add_argument("--out", metavar="FOLDER", required=True, help="where the shards go")
     options.add_argument("--shard-size", metavar="SIZE", default="256MB", help="size of a shard; 256MB by default")
     options.add_argument("--set", choices=(*SETS, "both"), default="both", help="which set; both by default")
     options.add_argument("--workers", type=int, metavar="N", default=4, help="threads that read; 4 by default")
     options.add_argument("--keep-order", action="store_true", help="write the training set in the order of its source")
     options.add_argument("--overwrite", action="store_true", help="replace shards that are there already")
-    options.add_argument("--lenient", action="store_true", help="unknown and repeated keys are warnings, not errors")
     given = options.parse_intermixed_args(list(arguments))
-    file, changes = configuration(given.words)
     if given.workers < 1:
         raise ConfigError(f"--workers must be a positive integer, got {given.workers}")
     shard_bytes = bytes_of(given.shard_size, "--shard-size")
-    loaded = spec.load(file, lenient=given.lenient)
+    loaded, changes = loaded_configuration(given)
     composed = translate.compose(loaded, changes)
     for problem in [*loaded.warnings, *composed.notices]:
         print(f"Warning: {problem}", file=sys.stderr)

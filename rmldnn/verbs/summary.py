@@ -11,9 +11,9 @@ import torch
 
 from rmldnn.component import show
 from rmldnn.config import catalog
+from rmldnn.config.groups import ROOT
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import read as read_config
-from rmldnn.config.spec import ROOT
 from rmldnn.errors import ConfigError, NetworkError, Problem
 from rmldnn.networks.compile import build
 from rmldnn.networks.costs import Costs, costs

@@ -8,7 +8,7 @@ import pytest
 
 from rmldnn.component import form
 from rmldnn.config import catalog
-from rmldnn.config.describe import described
+from rmldnn.config.meanings import described
 
 forms = [(group, found) for group in catalog.GROUPS for found in catalog.group(group).values()]
 

@@ -298,6 +298,17 @@ def test_single_layers_cannot_be_changed(compose):
     assert "single layers cannot be changed here" in faults(compose, "layers.0.config.units=5")[0]
 
 
+@pytest.mark.parametrize(("text", "size"), [("1e6", 1_000_000), ("6.5E+6", 6_500_000)])
+def test_an_exponent_makes_a_whole_number_as_in_a_file(compose, text, size):
+    assert compose(f"engine.bucket_size={text}")[0]["engine"]["bucket_size"] == size
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e-6", "1e400"])
+def test_other_numbers_are_no_whole_ones(compose, text):
+    (fault,) = faults(compose, f"engine.bucket_size={text}")
+    assert "engine.bucket_size: must be a positive integer, got " in fault
+
+
 def test_a_list_as_json_writes_it(compose):
     config, _ = compose('data.transforms=[{"resize":[40,40]},{"normalize":{"mean":0.5}}]')
     assert config["data"]["transforms"] == [{"resize": [40, 40]}, {"normalize": {"mean": 0.5}}]

@@ -1,0 +1,208 @@
+"""The groups of `conf/`, and configurations as Hydra has them: a list of defaults that chooses components, and values.
+
+    defaults:
+      - /rmldnn
+      - override /loss: dice
+      - _self_
+    loss: {source: sigmoid}
+
+Such a file means what `{"neural_network": {"loss": {"function": "Dice", "source": "sigmoid"}}}` means; it is read into
+these words here, and written from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rmldnn.component import near_miss, show
+from rmldnn.config import catalog, parts
+from rmldnn.config.keys import SECTIONS, Values
+from rmldnn.config.reader import Document, dotted, read
+from rmldnn.config.samples import TYPES, side_types
+from rmldnn.errors import ConfigError, Problem
+
+ROOT = "neural_network"
+DEFAULTS, ALL_OF_OURS, SELF = "defaults", "/rmldnn", "_self_"
+OVERRIDE = "override "
+
+
+class Group(NamedTuple):
+    """A Hydra group from which a user chooses.
+
+    Args:
+        kind: The catalog's group.
+        section: The part of the configuration that changes with the choice.
+        key: The key of the section that names the component.
+        words: The keys that users choose by on the command line.
+    """
+
+    kind: str
+    section: str
+    key: str
+    words: tuple[str, ...]
+
+
+TASK, NETWORK, INPUT, TARGET, SCHEDULER = "task", "network", "data", "target@data", "scheduler@optimizer.lr_scheduler"
+GROUPS: Mapping[str, Group] = {
+    TASK: Group("task", "task", "type", ("task", "task.type")),
+    NETWORK: Group("zoo", "network", "type", ("network", "network.type")),
+    "loss": Group("loss", "loss", "function", ("loss", "loss.function")),
+    "optimizer": Group("optimizer", "optimizer", "type", ("optimizer", "optimizer.type")),
+    SCHEDULER: Group(
+        "scheduler",
+        "optimizer.lr_scheduler",
+        "type",
+        (SCHEDULER, "scheduler", "optimizer.lr_scheduler", "optimizer.lr_scheduler.type"),
+    ),
+    INPUT: Group("source", "data", "input_type", ("data", "data.input_type", "data.type")),
+    TARGET: Group("source", "data", "target_type", (TARGET, "target", "data.target_type", "data.type")),
+}
+
+
+def choices(values: Values) -> dict[str, str | None]:
+    """Which component each group takes; the words that say so are taken out of `values`."""
+    chosen: dict[str, str | None] = {}
+    for section in SECTIONS:
+        if values.get(section) is None:
+            values.pop(section, None)
+    if "task" in values:
+        chosen[TASK] = values["task"].pop("type")
+    if "network" in values and not parts.in_parts(values["network"]):
+        chosen[NETWORK] = values["network"].pop("type")
+    if isinstance(values.get("loss"), dict):
+        chosen["loss"] = values["loss"].pop("function")
+    optimizer = {} if parts.in_parts(values.get("optimizer")) else values.get("optimizer", {})
+    if "type" in optimizer:
+        chosen["optimizer"] = optimizer.pop("type")
+    if optimizer.get("lr_scheduler") is None:
+        optimizer.pop("lr_scheduler", None)
+    elif isinstance(optimizer["lr_scheduler"], dict):
+        chosen[SCHEDULER] = optimizer["lr_scheduler"].pop("type")
+    if "data" in values:
+        types = side_types(values["data"])
+        chosen |= {group: types[side] for group, side in ((INPUT, "input"), (TARGET, "target")) if types[side]}
+        for key in TYPES:
+            values["data"].pop(key, None)
+    return chosen
+
+
+def defaults(chosen: Mapping[str, str | None]) -> list[Any]:
+    """A list of defaults that makes choices."""
+    return [*({f"{OVERRIDE}/{group}": name and name.lower()} for group, name in chosen.items()), SELF]
+
+
+def is_hydras(document: Document) -> bool:
+    """Whether a file is written as Hydra has it."""
+    return isinstance(document.value, dict) and DEFAULTS in document.value and ROOT not in document.value
+
+
+def into_words(document: Document) -> None:
+    """Rewrites a file as Hydra has it in the words of a configuration; its lines stay known.
+
+    Files of the user's own groups, `loss/mine.yaml` beside it for `override /loss: mine`, hold a section each.
+
+    Raises:
+        ConfigError: The list of defaults holds something else than choices.
+    """
+    values = dict(document.value)
+    listed = values.pop(DEFAULTS)
+    problems: list[Problem] = []
+    if not isinstance(listed, list):
+        raise ConfigError(Problem(DEFAULTS, f"must be a list, got {show(listed)}", document.place((DEFAULTS,))))
+    for index, entry in enumerate(listed):
+        place = document.place((DEFAULTS, index))
+        try:
+            _choose(entry, values, Path(document.name).parent)
+        except ConfigError as error:
+            problems += [Problem(f"{DEFAULTS}[{index}]", problem.message, place) for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    document.value = {ROOT: values}
+    document.lines = {
+        (ROOT, *location): line for location, line in document.lines.items() if location[:1] != (DEFAULTS,)
+    }
+    document.problems = [
+        Problem(f"{ROOT}.{item.path}", item.message, item.place, item.mild) for item in document.problems
+    ]
+
+
+def _choose(entry: Any, values: Values, folder: Path) -> None:
+    """Takes one entry of a list of defaults into the values."""
+    if entry in (SELF, ALL_OF_OURS, ALL_OF_OURS[1:]):
+        return
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise ConfigError(f"must be like `{OVERRIDE}/loss: dice`, `{ALL_OF_OURS}` or `{SELF}`, got {show(entry)}")
+    ((word, name),) = entry.items()
+    group = str(word).removeprefix(OVERRIDE).strip().lstrip("/")
+    if group == "preset":
+        for key, value in preset(str(name)).items():
+            values[key] = merged(value, values[key]) if key in values else value
+        return
+    if group not in GROUPS:
+        raise ConfigError(f"`{group}` is no group{near_miss(group, [*GROUPS, 'preset'])}")
+    if name is None:
+        return
+    kind, section, key, _ = GROUPS[group]
+    form, own = catalog.find(kind, str(name)), folder / group.partition("@")[0] / f"{name}.yaml"
+    if form is None and not own.is_file():
+        raise ConfigError(catalog.absent(kind, str(name)))
+    found = {key: form.name} if form else read(own).value
+    *outer, last = section.split(".")
+    for part in outer:
+        values = values.setdefault(part, {})
+    values[last] = merged(found, values.get(last) or {})
+
+
+def merged(under: Any, over: Any) -> Any:
+    """Objects laid over each other, key by key; anything else takes the place of what was there."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        return {**under, **{key: merged(under[key], over[key]) if key in under else over[key] for key in over}}
+    return over
+
+
+def preset(name: str) -> Values:
+    """What a preset says, in the words of a configuration.
+
+    Raises:
+        ConfigError: There is no such preset.
+    """
+    if name not in presets():
+        raise ConfigError(f"there is no preset `{name}`{near_miss(name, presets())}")
+    document = read(_folder() / f"{name}.yaml")
+    if not is_hydras(document):
+        document.value = {DEFAULTS: [SELF], **document.value}
+    into_words(document)
+    values: Values = document.value[ROOT]
+    return values
+
+
+def presets() -> dict[str, str]:
+    """All presets, each with what it is for: the comment on its second line."""
+    return {
+        path.stem: path.read_text("utf-8").splitlines()[1].lstrip("# ") for path in sorted(_folder().glob("*.yaml"))
+    }
+
+
+def plugged() -> Iterator[tuple[str, str, Values]]:
+    """Components of the user's own as files of `conf/` would have them: group, name, keys."""
+    for group, (kind, _, key, _) in GROUPS.items():
+        for name, form in catalog.group(kind).items():
+            if not form.target.startswith("rmldnn."):
+                keys = {item.name: "???" if item.required else item.default for item in form.parameters.values()}
+                yield group.partition("@")[0], name, {key: form.name, **keys}
+
+
+def _folder() -> Path:
+    return Path(str(files("rmldnn.conf"))) / "preset"
+
+
+def leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Paths of all values that are no objects."""
+    if isinstance(values, dict) and values:
+        for key, value in values.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield dotted(path)

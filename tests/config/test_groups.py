@@ -1,0 +1,211 @@
+"""Configurations as Hydra has them: the same as in the words of a file, read, written, composed by Hydra itself."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from rmldnn.config import groups, spec, translate
+from rmldnn.errors import ConfigError
+from rmldnn.verbs.translate import main
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / "recipes", ROOT.parent / "shared" / "upstream"]
+
+
+def loadable():
+    for path in sorted(path for folder in FOLDERS for path in folder.rglob("*.json")):
+        try:
+            loaded = spec.load(path)
+        except ConfigError:  # networks, and what is wrong
+            continue
+        yield pytest.param(loaded, path, id="/".join(path.parts[-3:]))
+
+
+def by_hydra(folder):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        composed = hydra_compose("config", overrides=["hydra.searchpath=[pkg://rmldnn.conf]"])
+    return OmegaConf.to_container(composed)
+
+
+@pytest.mark.parametrize(("loaded", "path"), list(loadable()))
+def test_what_is_written_composes_to_the_same_by_us_and_by_hydra(tmp_path, loaded, path):
+    assert main([str(path), "--out", str(tmp_path)]) == 0
+    wanted = translate.compose(loaded).values
+    assert translate.compose(spec.load(tmp_path)).values == wanted
+    assert by_hydra(tmp_path) == wanted
+
+
+@pytest.fixture
+def hydras(tmp_path, classifier):
+    """Writes a file as Hydra has it: the classifier with another list of defaults, and reads it."""
+
+    def write(defaults, **values):
+        content = {"defaults": defaults, **{key: classifier[key] for key in ("num_epochs", "layers", "data")}, **values}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        return spec.load(tmp_path)
+
+    return write
+
+
+CHOICES = ["/rmldnn", {"override /loss": "dice"}, {"override /optimizer": "adam"}, "_self_"]
+
+
+def test_choices_and_values_make_sections(hydras):
+    loaded = hydras(CHOICES, loss={"source": "sigmoid"})
+    assert loaded.values["loss"] == {"function": "Dice", "source": "sigmoid"}
+    assert loaded.values["optimizer"] == {"type": "Adam"}
+
+
+def test_a_group_of_the_users_own(tmp_path, hydras):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text("function: Focal\ngamma: 3.0\n")
+    loaded = hydras([{"override /loss": "mine"}, {"override /optimizer": "adam"}], loss={"alpha": 0.5})
+    assert loaded.values["loss"] == {"function": "Focal", "gamma": 3.0, "alpha": 0.5}
+
+
+def test_a_preset_in_the_list_counts_less_than_values(hydras):
+    loaded = hydras([*CHOICES, {"preset": "exact"}], seed=7)
+    assert (loaded.values["seed"], loaded.values["precision"]) == (7, "fp32")
+
+
+def test_faults_have_lines_of_the_file(tmp_path, hydras):
+    with pytest.raises(ConfigError) as caught:
+        hydras(CHOICES, num_epoch=3)
+    assert f"{tmp_path}/config.yaml:" in str(caught.value)
+    assert "did you mean `num_epochs`?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"override /loss": "dise"}, "defaults[0]: there is no loss `dise`; did you mean `Dice`?"),
+        ({"override /los": "dice"}, "defaults[0]: `los` is no group; did you mean `loss`?"),
+        ({"preset": "quick"}, "defaults[0]: there is no preset `quick`"),
+        ("/other", "defaults[0]: must be like `override /loss: dice`"),
+        ({"override /hydra/launcher": "joblib"}, "defaults[0]: `hydra/launcher` is no group"),
+        ({"override /loss": "../../secret"}, "defaults[0]: there is no loss `../../secret`"),
+    ],
+)
+def test_what_chooses_nothing_is_told(hydras, entry, message):
+    with pytest.raises(ConfigError) as caught:
+        hydras([entry])
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_there_stays(tmp_path, write, classifier):
+    file = str(write(classifier))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "config.yaml").write_text("mine")
+    with pytest.raises(ConfigError, match="is there already"):
+        main([file, "--out", str(tmp_path / "out")])
+    assert main([file, "--out", str(tmp_path / "out"), "--force"]) == 0
+
+
+@pytest.fixture
+def compose(write, classifier):
+    def compose_with(*changes):
+        return translate.compose(spec.load(write(classifier)), changes)
+
+    return compose_with
+
+
+NEEDED = {"segmentation": ["data.target_path=masks", "data.test_target_path=masks"]}
+
+
+@pytest.mark.parametrize("name", groups.presets())
+def test_every_preset_composes_and_its_values_are_there(compose, name):
+    composed, preset = compose(f"+preset={name}", *NEEDED.get(name, ())).values, groups.preset(name)
+    for path in groups.leaves(preset):
+        found, wanted = composed, preset
+        for key in path.split("."):
+            found, wanted = found[key], wanted[key]
+        assert found == wanted, path
+
+
+def test_a_preset_is_over_the_file_and_under_the_command_line(compose):
+    values = compose("optimizer.learning_rate=0.5", "+preset=[classification,exact]", "loss=nll", "seed=3").values
+    assert values["loss"]["function"] == "NLL"
+    assert values["optimizer"]["type"] == "AdamW"
+    assert values["optimizer"]["learning_rate"] == 0.5
+    assert (values["seed"], values["deterministic"]) == (3, True)
+
+
+def test_what_a_preset_drops_is_told(compose):
+    message = "left out, since the preset classification chose AdamW, which has no such key"
+    assert any(
+        notice.path == "optimizer.momentum" and notice.message == message
+        for notice in compose("+preset=classification").notices
+    )
+
+
+def test_an_unknown_preset_has_a_near_miss(compose):
+    with pytest.raises(ConfigError, match="there is no preset `fats`; did you mean `fast`"):
+        compose("+preset=fats")
+
+
+ALONE = [
+    "network=resnet18",
+    "network.num_classes=3",
+    "data=images",
+    "data.input_path=train",
+    "loss=nll",
+    "optimizer=sgd",
+]
+
+
+def test_no_file_is_needed():
+    values = translate.compose(
+        spec.load(None), [*ALONE, "data.target_type=labels", "network.input_shape=[32,32,3]"]
+    ).values
+    assert values["network"]["type"] == "resnet18"
+    assert values["optimizer"]["learning_rate"] == 0.01
+
+
+def test_what_is_missing_without_a_file_is_told_of_the_command_line():
+    with pytest.raises(ConfigError) as caught:
+        translate.compose(spec.load(None), ["loss=nll"])
+    assert "command line: data" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_three_forms_of_a_run_give_the_same_losses_and_weights(train, pictures, rmldnn, config):
+    save = "checkpoints.save=./model/"
+    assert train(save).code == 0
+    wanted = results()
+    assert rmldnn("translate", "config.json", "--out", "my_conf").code == 0
+    assert rmldnn("my_conf", save).code == 0
+    assert results() == wanted
+    (pictures / "network.json").write_text(json.dumps(config["layers"]))
+    words = [f"{path}={json.dumps(value)}" for path, value in spoken(config | {"layers": "network.json"})]
+    result = rmldnn(*words, save)
+    assert result.code == 0, result.err
+    assert results() == wanted
+
+
+def results():
+    """Losses that a run has logged, but for the time, and bytes of its weights."""
+    weights = torch.load("model/model_checkpoint_2.pt", weights_only=True)["model"]
+    return np.loadtxt("out_train.txt")[:, 1:].tolist(), {name: value.tolist() for name, value in weights.items()}
+
+
+def spoken(values, path=""):
+    """A configuration as changes of the command line."""
+    for key, value in values.items():
+        here = f"{path}.{key}".lstrip(".")
+        if isinstance(value, dict):
+            named = {
+                name: item for name, item in value.items() if name in ("type", "function", "input_type", "target_type")
+            }
+            yield from ((f"{here}.{name}", item) for name, item in named.items())
+            yield from spoken({name: item for name, item in value.items() if name not in named}, here)
+        else:
+            yield here, value

@@ -1,0 +1,77 @@
+"""Components of the user's own, named on the command line and nowhere else."""
+
+import numpy as np
+import pytest
+
+LOSS = '''
+import torch
+
+from rmldnn.component import component
+
+
+@component("Picked", group="loss")
+def picked(output, target, total, *, factor: float = 1.0):
+    """The mean of minus the output of the right class, times a factor."""
+    found = output.gather(1, target[:, None])
+    sums = total(torch.stack([found.sum(), found.new_tensor(len(found))]))
+    return -factor * sums[0] / sums[1]
+'''
+
+
+@pytest.fixture
+def plugged(pictures):
+    """Writes the module, into a package beside the configuration."""
+    (pictures / "my_package").mkdir()
+    (pictures / "my_package" / "__init__.py").touch()
+
+    def write(text, name="my_module"):
+        (pictures / "my_package" / f"{name}.py").write_text(text)
+
+    write(LOSS)
+    return write
+
+
+def losses():
+    return np.loadtxt("out_train.txt")[:, -2]
+
+
+def test_a_loss_of_ones_own_trains_as_ours_does(plugged, train):
+    assert train().code == 0
+    wanted = losses()
+    result = train("plugins=[my_package.my_module]", "loss=picked", "loss.factor=2")
+    assert result.code == 0, result.err
+    assert losses()[0] == pytest.approx(2 * wanted[0], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_in_several_processes(plugged, train, rmldnn):
+    words = ("plugins=[my_package.my_module]", "loss=picked", "num_epochs=1")
+    assert train(*words).code == 0
+    result = rmldnn("config.json", *words, "--procs", "2")
+    assert result.code == 0, result.err
+
+
+MODULE = "`my_package.my_module`"
+FAULTS = {
+    "": f"{MODULE} has no function marked by @component",
+    LOSS.replace(', group="loss"', ""): f'`Picked` of {MODULE} says no group; write @component("Picked", group="loss")',
+    LOSS.replace('"Picked"', '"NLL"'): "there is a loss `NLL` already",
+    LOSS.replace("float", "Flaot"): f"the components of {MODULE} cannot be read: name 'Flaot' is not defined",
+    LOSS.replace("def picked(", "def picked"): f"the components of {MODULE} cannot be read",
+}
+
+
+@pytest.mark.parametrize("text", FAULTS, ids=range(len(FAULTS)))
+def test_what_cannot_be_added_is_told(plugged, train, text):
+    plugged(text)
+    result = train("plugins=[my_package.my_module]")
+    assert result.code == 2
+    assert f"rmldnn: error: command line: plugins: {FAULTS[text]}" in result.err
+
+
+def test_a_module_that_is_not_there_is_told(train):
+    result = train("plugins=[my_package.other]")
+    assert (result.code, result.err) == (
+        2,
+        "rmldnn: error: command line: plugins: there is no module `my_package.other`\n",
+    )
