@@ -90,6 +90,9 @@ def ready(pictures, config, fork_server):
                 few = [{"layers": "conv.*", "learning_rate": 1e-3}]
                 config["optimizer"]["parameters"] = few
                 written({**config, "checkpoints": {"load": "model/model_checkpoint_1.pt"}})
+            case "docs/composing.md":
+                written(config)
+                assert fork_server(pictures, "translate", "config.json", "--out", "my_conf", "--force").code == 0
             case _:
                 written(config)
                 export(pictures)
