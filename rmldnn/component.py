@@ -21,6 +21,18 @@ from rmldnn.errors import Problem
 from rmldnn.types import describe
 
 F = TypeVar("F", bound=Callable[..., Any])
+SYNONYMS = {
+    "lr": "learning_rate",
+    "epochs": "num_epochs",
+    "max_epochs": "num_epochs",
+    "batch": "batch_size",
+    "criterion": "loss",
+    "model": "layers",
+    "scheduler": "lr_scheduler",
+    "epsilon": "eps",
+    "workers": "num_workers",
+}
+"""What other tools call some keys."""
 MANY = 32
 """More names than this are not listed in a message."""
 REQUIRED: Any = inspect.Parameter.empty
@@ -121,7 +133,12 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     """`; did you mean ...?` for the nearest known word, else the list of known words."""
     choices = sorted(set(known), key=str.lower)
     by_lower = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    synonym = SYNONYMS.get(word.lower(), "")
+    close = (
+        [synonym]
+        if synonym and synonym in by_lower
+        else difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    )
     if close:
         return f"; did you mean `{by_lower[close[0]]}`?"
     if len(choices) > MANY:

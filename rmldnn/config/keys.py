@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rmldnn.component import Form, misspelt, show, unknown_key
+from rmldnn.component import SYNONYMS, Form, misspelt, show, unknown_key
 from rmldnn.config import catalog
 from rmldnn.errors import Problem
 
@@ -63,6 +63,9 @@ def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form
 
 def missing(key: str, values: Values, path: str, group: str) -> Problem:
     """The problem of a section that names no component, or does so by a misspelt key."""
+    for word in ("type", "function", "name"):
+        if word in values:
+            return Problem(f"{path}.{word}", f"`{word}`: unknown key in {path}; the name stands under `{key}` here")
     for word in values:
         if misspelt(key, [word]):
             return Problem(f"{path}.{word}", f"`{word}`: unknown key in {path}; did you mean `{key}`?")
@@ -101,6 +104,8 @@ def check_keys(
         key = problem.key
         if not problem.mild:
             yield problem
+        elif SYNONYMS.get(key.lower()) in {*form.parameters, *also}:
+            yield dataclasses.replace(unknown_key(key, called or path, [*form.parameters, *also]), path=problem.path)
         elif elsewhere := _home(key, path):
             yield dataclasses.replace(problem, message=f"`{key}`: unknown key here; {elsewhere}")
         elif called:
@@ -119,7 +124,7 @@ def _home(key: str, path: str) -> str:
         owners = [form.name for form in catalog.group(group).values() if key in form.parameters]
         if section == path and 0 < len(owners) <= _FEW:
             return f"`{key}` is for {', '.join(owners)}"
-        if owners and path == "":
+        if owners and (path == "" or (path == "data" and section in ("loss", "optimizer"))):
             return f"it belongs to `{section}`"
     if key in SECTIONS and path:
         return "it belongs to the top level"

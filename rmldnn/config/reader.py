@@ -122,6 +122,8 @@ class _Json:
         return tokens
 
     def read(self) -> None:
+        if self.tokens and self.tokens[-1][1].startswith("/*"):
+            self._stop((), self.tokens[-1][2], "this comment has no end; write `*/` behind it")
         self.document.value = self._value((), 0)
         if self.position < len(self.tokens):
             _, word, line = self.tokens[self.position]

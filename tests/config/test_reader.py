@@ -87,7 +87,7 @@ def test_every_missing_comma_is_reported():
         ('{"a": [1}', "c.json:1: a: `,` or `]` should stand here, got `}`"),
         ("", "c.json:1: the file ends where a value should stand"),
         ('{"a": "\\q"}', 'c.json:1: a: "\\q": Invalid \\escape (a backslash is written twice)'),
-        ('{"a": 1 /* }', "c.json:1: a comma is missing after `1`, before `/* }`"),
+        ('{"a": 1 /* }', "c.json:1: this comment has no end; write `*/` behind it"),
     ],
 )
 def test_broken_text_is_reported_with_line_and_remedy(text, message):
