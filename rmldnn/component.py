@@ -89,6 +89,16 @@ class Form:
     title: str = ""
     doc: str = ""
 
+    @property
+    def required(self) -> list[str]:
+        """Keys that the user must write."""
+        return [name for name, parameter in self.parameters.items() if parameter.required]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What the other keys are without a word."""
+        return {name: parameter.default for name, parameter in self.parameters.items() if not parameter.required}
+
     def load(self) -> Callable[..., Any]:
         """Imports the component."""
         module, _, name = self.target.rpartition(".")
@@ -133,12 +143,8 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     """`; did you mean ...?` for the nearest known word, else the list of known words."""
     choices = sorted(set(known), key=str.lower)
     by_lower = {choice.lower(): choice for choice in choices}
-    synonym = SYNONYMS.get(word.lower(), "")
-    close = (
-        [synonym]
-        if synonym and synonym in by_lower
-        else difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    )
+    synonym = SYNONYMS.get(word.lower())
+    close = [synonym] if synonym in by_lower else difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     if close:
         return f"; did you mean `{by_lower[close[0]]}`?"
     if len(choices) > MANY:

@@ -98,6 +98,11 @@ def plug(module: str) -> None:
         raise ConfigError(Problem(PLUGINS, f"`{module}` has no function marked by @component", "command line"))
 
 
+def plugged(name: str) -> dict[str, Form]:
+    """The components of a group that are the user's own."""
+    return {key: form for key, form in group(name).items() if not form.target.startswith("rmldnn.")}
+
+
 def find(name: str, component: str) -> Form | None:
     """The component of a group by its name, matched without regard to case; None if there is none."""
     return group(name).get(component.lower())

@@ -41,12 +41,15 @@ def _files() -> Iterator[tuple[str, str]]:
 
 
 def _text(form: Form, names: Mapping[str, Any], *, package: str = "") -> str:
-    values = dict(names)
-    for parameter in form.parameters.values():
-        values[parameter.name] = "???" if parameter.required else parameter.default
+    values = written(form, names)
     directive = f"# @package {package}\n" if package else ""
     body = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=120) if values else "{}\n"
     return f"{directive}# Generated from {form.target} by tools/sync_conf.py\n{body}"
+
+
+def written(form: Form, names: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file of a component in `conf/` holds: what names it, and its keys; `???` for those without a default."""
+    return {**names, **dict.fromkeys(form.parameters, "???"), **form.defaults}
 
 
 def as_yaml(values: Mapping[str, Any], width: int = 120) -> str:

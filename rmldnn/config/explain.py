@@ -20,7 +20,6 @@ _ELSEWHERE = {
     "lr_scheduler": "optimizer.lr_scheduler",
 }
 """Sections by other paths."""
-PRESET = "preset"
 _ITEMS = {"layers": "layer"}
 """Groups that are explained but have no section of their own."""
 _TEXTS = {
@@ -77,7 +76,7 @@ def explain(path: str) -> list[Key | Part]:
     Raises:
         ConfigError: It means nothing; a near miss is named.
     """
-    plain = re.sub(r"\[\d*\]", "", path).strip(".").removeprefix("neural_network.")
+    plain = re.sub(r"\[\d*\]", "", path).strip(".").removeprefix(f"{groups.ROOT}.")
     found: list[Key | Part] = [*_section(plain)] or [*_inside(plain)] or [*_anywhere(plain)]
     if not found:
         raise ConfigError(Problem(path, f"means nothing{near_miss(plain, _paths())}", "command line"))
@@ -90,11 +89,11 @@ def _section(path: str) -> Iterator[Part]:
     if outer in CHOSEN and (last == CHOSEN[outer][1] or (outer == "data" and last in TYPES)):
         path = outer  # the key that chooses says what the section can be
     path = _ELSEWHERE.get(path, path)
-    if path == PRESET:
+    if path == groups.PRESET:
         text = "Several keys at once, over those of the file and under those of the command line: `+preset=fast`."
         yield Part(path, text, names=tuple(groups.presets().items()))
     elif path and (path in PLAIN or path in CHOSEN or path in _TEXTS or path in _ITEMS):
-        group, key = CHOSEN.get(path, (_ITEMS.get(path, ""), ""))
+        group, key = _group(path), CHOSEN.get(path, ("", ""))[1]
         names = [(form.name, meanings.summary(form)) for form in catalog.group(group).values()] if group else []
         forms = [catalog.only(name) for name in PLAIN.get(path, ())]
         text = _TEXTS.get(path) or (meanings.summary(forms[0]) if forms else "")
@@ -107,25 +106,22 @@ def _inside(path: str) -> Iterator[Key | Part]:
     section, _, last = path.rpartition(".")
     section = _ELSEWHERE.get(section, section)
     for group in PLAIN.get(section, ()):
-        yield from (
-            item
-            for item in _keys(section, group, catalog.only(group))
-            if item.path.endswith(f".{last}") or item.path == last
-        )
-    group = CHOSEN.get(section, (_ITEMS.get(section, ""), ""))[0]
-    if group:
+        yield from (key for key in _keys(section, group, catalog.only(group)) if key.parameter.name == last)
+    if group := _group(section):
         form = catalog.find(group, last)
         if form is not None:
-            yield Part(
-                f"{section}.{form.name}", form.doc.partition("\nArgs:")[0].strip(), tuple(_keys(section, group, form))
-            )
+            text = form.doc.partition("\nArgs:")[0].strip()
+            yield Part(f"{section}.{form.name}", text, tuple(_keys(section, group, form)))
         yield from _shared(section, group, last)
     outer, _, name = section.rpartition(".")
     outer = _ELSEWHERE.get(outer, outer)
-    group = CHOSEN.get(outer, (_ITEMS.get(outer, ""), ""))[0]
-    form = catalog.find(group, name) if group else None
-    if form is not None:
-        yield from (item for item in _keys(f"{outer}.{form.name}", group, form) if item.path.endswith(f".{last}"))
+    if (group := _group(outer)) and (form := catalog.find(group, name)) is not None:
+        yield from (key for key in _keys(f"{outer}.{form.name}", group, form) if key.parameter.name == last)
+
+
+def _group(section: str) -> str:
+    """The group from which a section takes a component; empty if it does not."""
+    return CHOSEN[section][0] if section in CHOSEN else _ITEMS.get(section, "")
 
 
 def _anywhere(word: str) -> Iterator[Key | Part]:
@@ -158,7 +154,7 @@ def _shared(section: str, group: str, name: str) -> Iterator[Key]:
 
 def _paths() -> Iterator[str]:
     """Every path that means something."""
-    yield from (*SECTIONS, *PLAIN, *CHOSEN, *_ITEMS, *_TEXTS, PRESET)
+    yield from (*SECTIONS, *PLAIN, *CHOSEN, *_ITEMS, *_TEXTS, groups.PRESET)
     for section, plain in PLAIN.items():
         for group in plain:
             yield from (key.path for key in _keys(section, group, catalog.only(group)))

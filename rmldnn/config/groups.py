@@ -26,7 +26,7 @@ from rmldnn.errors import ConfigError, Problem
 
 ROOT = "neural_network"
 DEFAULTS, ALL_OF_OURS, SELF = "defaults", "/rmldnn", "_self_"
-OVERRIDE = "override "
+OVERRIDE, PRESET = "override ", "preset"
 
 
 class Group(NamedTuple):
@@ -109,18 +109,23 @@ def into_words(document: Document) -> None:
     """
     values = dict(document.value)
     listed = values.pop(DEFAULTS)
+    chosen: Values = {}
     problems: list[Problem] = []
     if not isinstance(listed, list):
         raise ConfigError(Problem(DEFAULTS, f"must be a list, got {show(listed)}", document.place((DEFAULTS,))))
     for index, entry in enumerate(listed):
         place = document.place((DEFAULTS, index))
         try:
-            _choose(entry, values, Path(document.name).parent)
+            chosen = merged(chosen, _chosen(entry, Path(document.name).parent))
         except ConfigError as error:
-            problems += [Problem(f"{DEFAULTS}[{index}]", problem.message, place) for problem in error.problems]
+            at = f"{DEFAULTS}[{index}]"
+            problems += [item if item.place else Problem(at, item.message, place) for item in error.problems]
     if problems:
         raise ConfigError(problems)
-    document.value = {ROOT: values}
+    for _, section, key, _ in GROUPS.values():
+        if isinstance(values.get(section), str):  # a bare name
+            values[section] = {key: values[section]}
+    document.value = {ROOT: merged(chosen, values)}
     document.lines = {
         (ROOT, *location): line for location, line in document.lines.items() if location[:1] != (DEFAULTS,)
     }
@@ -129,31 +134,41 @@ def into_words(document: Document) -> None:
     ]
 
 
-def _choose(entry: Any, values: Values, folder: Path) -> None:
-    """Takes one entry of a list of defaults into the values."""
+def _chosen(entry: Any, folder: Path) -> Values:
+    """What one entry of a list of defaults says, in the words of a configuration."""
     if entry in (SELF, ALL_OF_OURS, ALL_OF_OURS[1:]):
-        return
+        return {}
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ConfigError(f"must be like `{OVERRIDE}/loss: dice`, `{ALL_OF_OURS}` or `{SELF}`, got {show(entry)}")
     ((word, name),) = entry.items()
     group = str(word).removeprefix(OVERRIDE).strip().lstrip("/")
-    if group == "preset":
-        for key, value in preset(str(name)).items():
-            values[key] = merged(value, values[key]) if key in values else value
-        return
+    if group == PRESET:
+        return preset(str(name))
     if group not in GROUPS:
-        raise ConfigError(f"`{group}` is no group{near_miss(group, [*GROUPS, 'preset'])}")
+        raise ConfigError(f"`{group}` is no group{near_miss(group, [*GROUPS, PRESET])}")
     if name is None:
-        return
+        return {}
     kind, section, key, _ = GROUPS[group]
-    form, own = catalog.find(kind, str(name)), folder / group.partition("@")[0] / f"{name}.yaml"
-    if form is None and not own.is_file():
-        raise ConfigError(catalog.absent(kind, str(name)))
-    found = {key: form.name} if form else read(own).value
-    *outer, last = section.split(".")
-    for part in outer:
-        values = values.setdefault(part, {})
-    values[last] = merged(found, values.get(last) or {})
+    form = catalog.find(kind, str(name))
+    found: Any = {key: form.name} if form else _own(kind, folder / group.partition("@")[0], str(name))
+    for part in reversed(section.split(".")):
+        found = {part: found}
+    values: Values = found
+    return values
+
+
+def _own(kind: str, folder: Path, name: str) -> Values:
+    """The section in a file of the user's own group; names lead to no other folder."""
+    file = folder / f"{name}.yaml"
+    if Path(name).name != name or not file.is_file():
+        raise ConfigError(catalog.absent(kind, name))
+    document = read(file)
+    if not isinstance(document.value, dict):
+        raise ConfigError(f"`{file}` must hold an object, got {show(document.value)}")
+    if document.problems:
+        raise ConfigError(document.problems)
+    values: Values = document.value
+    return values
 
 
 def merged(under: Any, over: Any) -> Any:
@@ -184,15 +199,6 @@ def presets() -> dict[str, str]:
     return {
         path.stem: path.read_text("utf-8").splitlines()[1].lstrip("# ") for path in sorted(_folder().glob("*.yaml"))
     }
-
-
-def plugged() -> Iterator[tuple[str, str, Values]]:
-    """Components of the user's own as files of `conf/` would have them: group, name, keys."""
-    for group, (kind, _, key, _) in GROUPS.items():
-        for name, form in catalog.group(kind).items():
-            if not form.target.startswith("rmldnn."):
-                keys = {item.name: "???" if item.required else item.default for item in form.parameters.values()}
-                yield group.partition("@")[0], name, {key: form.name, **keys}
 
 
 def _folder() -> Path:

@@ -15,12 +15,11 @@ from hydra.errors import HydraException
 
 from rmldnn.component import near_miss
 from rmldnn.config import catalog, groups
-from rmldnn.config.groups import GROUPS, INPUT
+from rmldnn.config.groups import GROUPS, INPUT, PRESET
 from rmldnn.config.reader import whole_number
 from rmldnn.errors import ConfigError, Problem
 
 COMMAND_LINE = "command line"
-PRESET = "preset"
 
 
 _RESOLVER = re.compile(r"\$\{[^}]*:")

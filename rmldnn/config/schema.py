@@ -74,7 +74,7 @@ def _section(name: str) -> Values:
         case _ if name in CHOSEN:
             return _any_of(_named_or(name, _chosen(name)), _NULL)
         case _:
-            return _any_of(_object(PLAIN[name]), _NULL)
+            return _any_of(_plain(name), _NULL)
 
 
 def _data() -> Values:
@@ -82,7 +82,7 @@ def _data() -> Values:
     properties: Values = {
         **_names("source", TYPES),
         **{key: {"type": "array", "items": _defined("transform")} for key in TRANSFORM_LISTS},
-        SLICERS: {"type": "array", "items": _object(PLAIN[f"data.{SLICERS}"])},
+        SLICERS: {"type": "array", "items": _plain(f"data.{SLICERS}")},
     }
     for group in PLAIN["data"]:
         properties |= _properties(group, catalog.only(group))
@@ -102,10 +102,9 @@ def _transform() -> Values:
     canonical: Values = {}
     other: Values = {}
     for form in catalog.group("transform").values():
-        keys = _properties("transform", form)
-        value: Values = _keys_object(form, keys)
-        if len(keys) == 1:
-            value = _any_of(value, next(iter(keys.values())))
+        value = _object("transform", form)
+        if len(form.parameters) == 1:
+            value = _any_of(value, *value["properties"].values())
         canonical[form.name] = {"description": meanings.summary(form), **value}
         other[_pattern(form)["pattern"]] = value
     one = {"type": "object", "minProperties": 1, "maxProperties": 1}
@@ -123,8 +122,7 @@ def _chosen(section: str, more: Callable[[Values], Values] | None = None) -> Val
     cases = []
     for form in catalog.group(group).values():
         keys = _properties(group, form)
-        required = [name for name, parameter in form.parameters.items() if parameter.required]
-        then = {"properties": more(keys) if more else keys, **({"required": required} if required else {})}
+        then = {"properties": more(keys) if more else keys, "required": form.required}
         cases.append({"if": {"properties": {key: _pattern(form)}, "required": [key]}, "then": then})
     return {
         "type": "object",
@@ -183,17 +181,16 @@ def _parts(each: Values) -> Values:
     }
 
 
-def _object(groups: Iterable[str]) -> Values:
-    keys: Values = {}
-    for group in groups:
-        keys |= _properties(group, catalog.only(group))
-    form = catalog.only(group)
-    return _keys_object(form, keys)
+def _object(group: str, form: Form) -> Values:
+    """An object with the keys of a component."""
+    keys = _properties(group, form)
+    return {"type": "object", "properties": keys, "required": form.required, "additionalProperties": False}
 
 
-def _keys_object(form: Form, keys: Values) -> Values:
-    required = [name for name, parameter in form.parameters.items() if parameter.required]
-    return {"type": "object", "properties": keys, "required": required, "additionalProperties": False}
+def _plain(section: str) -> Values:
+    """A section that has the keys of one component anyhow."""
+    (group,) = PLAIN[section]
+    return _object(group, catalog.only(group))
 
 
 def _properties(group: str, form: Form) -> Values:

@@ -68,7 +68,8 @@ def load(path: str | Path | None, *, task: str | None = None, lenient: bool = Fa
         if task is not None:
             _set_task(nothing.values, task)
         return nothing
-    document = read(path / HYDRAS if (path := Path(path)).is_dir() and (path / HYDRAS).is_file() else path)
+    inside = Path(path) / HYDRAS
+    document = read(inside if inside.is_file() else path)
     if is_hydras(document):
         into_words(document)
     spec = Spec(_content(document), document)

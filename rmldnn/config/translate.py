@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rmldnn.component import Form
 from rmldnn.config import catalog, groups, overrides, parts
 from rmldnn.config.check import PARAMETERS, check, term
+from rmldnn.config.describe import written
 from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET
 from rmldnn.config.keys import Values
 from rmldnn.config.overrides import COMMAND_LINE, Changes
@@ -172,8 +173,10 @@ def _experiment(values: Values, chosen: Mapping[str, str | None]) -> Values:
 
 def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
     ConfigStore.instance().store(group="experiment", name="file", node=experiment, package="_global_")
-    for group, name, node in groups.plugged():
-        ConfigStore.instance().store(group=group, name=name, node=node)
+    for group, (kind, _, key, _) in GROUPS.items():
+        for name, form in catalog.plugged(kind).items():
+            node = written(form, {key: form.name})
+            ConfigStore.instance().store(group=group.partition("@")[0], name=name, node=node)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module("rmldnn.conf", version_base="1.3"):
@@ -275,8 +278,7 @@ def _named(group: str, section: Mapping[str, Any], key: str = "type") -> Values:
     """The component that a section names."""
     form = catalog.find(group, section[key])
     assert form is not None  # noqa: S101 - the check has seen it
-    defaults = {name: parameter.default for name, parameter in form.parameters.items() if not parameter.required}
-    return _node(form, {**defaults, **section})  # items of lists have not seen `conf/`
+    return _node(form, {**form.defaults, **section})  # items of lists have not seen `conf/`
 
 
 def _node(form: Form, values: Mapping[str, Any]) -> Values:

@@ -94,7 +94,7 @@ def configuration(words: Sequence[str], named: str | None = None) -> tuple[str |
     """
     files = [word for word in words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
     changes = [word for word in words if word not in files]
-    modules = [word for word in changes if word.partition("=")[0].lstrip("+") == _PLUGINS]
+    modules = [word for word in changes if word.lstrip("+").startswith("plugins=")]
     for word in modules:
         _plug(word)
     changes = [word for word in changes if word not in modules]
@@ -105,9 +105,6 @@ def configuration(words: Sequence[str], named: str | None = None) -> tuple[str |
     if len(files) > 1:
         raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
     return (files[0] if files else None), changes
-
-
-_PLUGINS = "plugins"
 
 
 def _plug(word: str) -> None:

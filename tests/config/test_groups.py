@@ -77,6 +77,41 @@ def test_a_preset_in_the_list_counts_less_than_values(hydras):
     assert (loaded.values["seed"], loaded.values["precision"]) == (7, "fp32")
 
 
+def test_later_choices_count_more(hydras):
+    loaded = hydras(["/rmldnn", {"preset": "classification"}, {"override /loss": "nll"}])
+    assert loaded.values["loss"] == {"function": "NLL"}
+    assert loaded.values["optimizer"]["type"] == "AdamW"
+
+
+def test_a_bare_name_leaves_other_choices(hydras):
+    schedule = {"override /scheduler@optimizer.lr_scheduler": "cosine"}
+    loaded = hydras([{"override /loss": "nll"}, schedule], optimizer="adam")
+    assert loaded.values["optimizer"] == {"type": "adam", "lr_scheduler": {"type": "Cosine"}}
+
+
+OWN = {
+    "function: Focal\nfunction: Dice\n": "loss/mine.yaml:2: function: `function` is written twice",
+    "- Focal\n": "`{folder}/loss/mine.yaml` must hold an object",
+    "function: [\n": "loss/mine.yaml:",
+}
+
+
+@pytest.mark.parametrize("text", OWN)
+def test_faults_of_ones_own_group_have_its_place(tmp_path, hydras, text):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        hydras([{"override /loss": "mine"}])
+    assert OWN[text].format(folder=tmp_path) in str(caught.value)
+
+
+def test_a_group_of_ones_own_is_in_no_other_folder(tmp_path, hydras):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "secret.yaml").write_text("function: Focal\n")
+    with pytest.raises(ConfigError, match=r"there is no loss `\.\./secret`"):
+        hydras([{"override /loss": "../secret"}])
+
+
 def test_faults_have_lines_of_the_file(tmp_path, hydras):
     with pytest.raises(ConfigError) as caught:
         hydras(CHOICES, num_epoch=3)
