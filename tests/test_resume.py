@@ -63,11 +63,11 @@ def test_a_signal_that_comes_twice_is_one(long_run):
     for text in process.stdout:
         if "Epoch [  9/" in text:
             break
-    for _ in range(2):  # SLURM does so
+    for _ in range(50):  # SLURM sends two; the last ones come while the process ends
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.01)
+        time.sleep(0.02)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode in {128 + signal.SIGTERM, -signal.SIGTERM}  # by one that comes when all is done
     assert "stopped by SIGTERM; the state is in" in err
 
 

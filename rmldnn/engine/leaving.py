@@ -63,7 +63,8 @@ class Leave:
 
     The others may come twice: SLURM sends SIGTERM to a task once more than needed, within milliseconds.
 
-    A context manager; signals mean before and after what they meant.
+    A context manager; signals mean before and after what they meant. Only if one came, those that SLURM repeats mean
+    nothing behind it: the process is about to end, and its last word is where the state is.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Leave:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, _unheard if self.signal and number in _AT_ONCE else handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if self.signal and number == signal.SIGINT:

@@ -65,3 +65,19 @@ def test_a_process_that_ends_hears_no_signals_any_more(number):
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, "False\n"), result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_run_that_was_told_does_not_hear_it_again_while_it_ends(number):
+    """The last word is where the state is."""
+    program = (
+        "import os\n"
+        "from rmldnn.engine.leaving import Leave, leaving_at_once\n"
+        "with leaving_at_once():\n"
+        "    with Leave() as leave:\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    print(leave.signal)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, f"{int(number)}\n"), result.stderr
