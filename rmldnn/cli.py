@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     def load() -> Spec:
         from rmldnn.config import spec
 
-        return spec.load(options.file, task=options.app, lenient=options.lenient)
+        return spec.load(options.file, task=options.app, lenient=options.lenient, changes=options.overrides)
 
     if (code := processes(options.procs, arguments, load, options.overrides)) is not None:
         return code

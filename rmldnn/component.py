@@ -122,7 +122,8 @@ class Form:
                 yield unknown_key(key, place, known)
         for parameter in self.parameters.values():
             if parameter.required and parameter.name not in values and not misspelt(parameter.name, values):
-                yield Problem(place, f"`{parameter.name}` is missing; it must be {describe(parameter.annotation)}")
+                message = f"`{parameter.name}` is missing; it must be {describe(parameter.annotation)}"
+                yield Problem(place, message, absent=True)
 
 
 def mismatch(parameter: Parameter, value: Any, path: str) -> Iterator[Problem]:

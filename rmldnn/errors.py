@@ -30,6 +30,7 @@ class Problem:
         place: File and line (`config.json:14`), or `command line`; empty if unknown.
         mild: True for faults that `--lenient` turns into warnings.
         key: The very key that is unknown, whatever characters it has; empty for other faults.
+        absent: True where something is not there, which a command line may still bring.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Problem:
     place: str = ""
     mild: bool = False
     key: str = ""
+    absent: bool = False
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.place, self.path, self.message) if part)

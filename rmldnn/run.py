@@ -156,7 +156,12 @@ def run(
         _draw(model)
 
     checkpoints = instantiate(nodes["checkpoints"])
-    checkpoints.load_into(model, config.get("layers"))
+    known = checkpoints.load_into(model, config.get("layers"))
+    if not trained and not known and any(True for _ in model.parameters()):
+        log.warning(
+            "nothing is trained here, and no weights are loaded: those of the network are random; name a file of "
+            "others by `checkpoints.load`"
+        )
     engine.place(model)
     grid: Multigrid | None = instantiate(nodes["multigrid"]) if trained else None
     if grid is not None:

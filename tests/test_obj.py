@@ -285,6 +285,25 @@ def test_pictures_that_are_moved_alone_are_told(run, config):
     assert "put what moves pictures into `transforms`, which moves boxes alike" in result.err
 
 
+@pytest.mark.parametrize(("crowds", "words"), [(False, "no boxes"), (True, "crowds only")])
+def test_a_training_without_objects_is_told_at_the_start(run, crowds, words):
+    content = json.loads(Path("train.json").read_text())
+    content["annotations"] = [{**box, "iscrowd": 1} for box in content["annotations"]] if crowds else []
+    Path("train.json").write_text(json.dumps(content))
+    result = run()
+    assert result.code == 3
+    assert f"data.target_path: there are {words} on all 15 pictures of the training set, nothing to learn" in result.err
+    assert not result.starting("Train Epoch")
+
+
+def test_a_test_set_without_objects_is_doubted(run):
+    content = json.loads(Path("test.json").read_text())
+    Path("test.json").write_text(json.dumps({**content, "annotations": []}))
+    result = run("num_epochs=1")
+    assert result.code == 0
+    assert "data.test_target_path: there are no boxes on all 5 pictures of the test set" in result.out
+
+
 def test_bad_boxes_are_left_out_where_that_is_wanted(run, config):
     content = json.loads(Path("train.json").read_text())
     content["annotations"][0]["bbox"][2] = 0

@@ -104,6 +104,25 @@ def test_pictures_of_a_readme_are_there_and_small(name):
         assert (folder / picture).stat().st_size < 150_000, picture
 
 
+def test_pictures_of_made_digits_are_those_that_the_runs_have_drawn_last(tmp_path):
+    folder = RECIPES["gan/digits"].folder
+    drawn = {
+        "samples/samples": "picture",
+        "samples/interpolation": "interpolation",
+        "conditional_samples/samples": "classes",
+    }
+    for name in drawn:
+        for epoch in (50, 100):
+            path = tmp_path / f"{name}_{epoch}.png"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{name} {epoch}")
+    subprocess.run([sys.executable, folder / "picture.py"], cwd=tmp_path, check=True)
+    assert {path.name: path.read_text() for path in tmp_path.glob("*.png")} == {
+        f"{picture}.png": f"{name} 100" for name, picture in drawn.items()
+    }
+    assert {f"{picture}.png" for picture in drawn.values()} == {path.name for path in folder.glob("*.png")}
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_line_of_a_recipe_speaks_of_a_file_that_does_not_come_along(name):
     names = {path.name for path in RECIPES[name].files}

@@ -83,6 +83,15 @@ def test_evaluation_alone(train, config):
     assert result.starting("Eval")[-1].split(":", 1)[1] == trained.starting("Eval")[-1].split(":", 1)[1]
 
 
+def test_weights_that_nothing_was_learned_by_are_told(train, config):
+    words = "nothing is trained here, and no weights are loaded"
+    assert words not in train("num_epochs=1").out
+    config["data"] = {"input_type": "images", "test_input_path": "./test/", "grayscale": True}
+    del config["optimizer"], config["loss"]
+    assert words in train("outfile=null").out
+    assert words not in train("outfile=null", "checkpoints.load=./model/model_checkpoint_1.pt").out
+
+
 def test_evaluation_alone_leaves_the_training_history(train, pictures, config):
     train()
     history = (pictures / "out_train.txt").read_text()

@@ -23,7 +23,7 @@ from rmldnn.data.loader import Loader
 from rmldnn.engine.evaluation import Metrics
 from rmldnn.engine.loop import Schedule
 from rmldnn.errors import ConfigError, NetworkError, Problem
-from rmldnn.losses.adversarial import Adversarial
+from rmldnn.losses.adversarial import Adversarial, Original
 from rmldnn.networks.network import Network
 from rmldnn.networks.pair import paired
 from rmldnn.optimizers.alternating import Alternating
@@ -39,6 +39,8 @@ log = logging.getLogger("rmldnn")
 
 _NEGATIVE = "tanh"
 """The activation whose samples are also negative."""
+_UNDERSTOOD = (None, "linear", "sigmoid")
+"""Last activations of a discriminator whose outputs the loss `GAN` understands by itself."""
 
 
 @component("gan")
@@ -116,6 +118,12 @@ class GAN(Application):
                 "`linear`"
             )
             raise ConfigError(Problem("loss.function", message))
+        if isinstance(made, Original) and node.get("source") is None and model.last_activation not in _UNDERSTOOD:
+            message = (
+                f"takes probabilities (`sigmoid`) or scores (`linear`), but the discriminator ends in "
+                f"`{model.last_activation}`; let it end in one of these, or say by `source` what its outputs are"
+            )
+            raise ConfigError(Problem("loss.function", message))
         if made.gradient_penalty and any(isinstance(module, _BatchNorm) for module in model.discriminator.modules()):
             message = (
                 "is of each sample by itself, but the discriminator has batch normalisation, by which each depends on "
@@ -166,10 +174,10 @@ class GAN(Application):
         return Several(members) if members else None
 
     def require_fit(self, model: Any, loader: Loader, section: str) -> None:
-        """Refuses data that the discriminator cannot take, and classes that it does not know.
+        """Refuses data that the discriminator or the classifier cannot take, and classes that it does not know.
 
         Raises:
-            NetworkError: Samples or classes do not go with the networks.
+            NetworkError: Samples or classes do not go with the networks, or not with the classifier.
         """
         if self.conditional and loader.dataset.targets is not None:
             known = len(loader.dataset.classes) or getattr(loader.dataset.targets.source, "num_classes", 0)
@@ -184,6 +192,8 @@ class GAN(Application):
             arrays = loader.dataset.inputs.source.meaning == "values"
             shape = [sample.inputs.shape[0], sample.inputs.shape[1] + model.classes, *sample.inputs.shape[2:]]
             model.discriminator.check_input(shape, arrays=arrays, path=f"{section}.discriminator")
+            if self.judge is not None:
+                self.judge.require_fit(sample.inputs.shape, model.classes, arrays=arrays)
             lowest = min(lowest, float(sample.inputs.min()))
             if self.conditional and sample.targets is not None and sample.targets.is_floating_point():
                 message = "must be classes, one for each sample, where `task.conditional` is true"

@@ -35,7 +35,7 @@ class Judge:
         agreement: Whether classes are asked for.
 
     Raises:
-        ConfigError: There is no such layer.
+        ConfigError: There is no such layer, or none with weights.
     """
 
     def __init__(self, classifier: Network, layer: str | None = None, *, agreement: bool = False) -> None:
@@ -46,6 +46,9 @@ class Judge:
         self._features = torch.zeros(0)
         self._sums: list[Tensor] = []
         known = {fact.qualified: fact.path for top in classifier.layers for fact in top.flat() if fact.variables}
+        if not known:
+            message = "the classifier has no layer with weights; take a network that has learned to tell classes"
+            raise ConfigError(Problem(f"{PATH}.layers", message))
         if layer is None:
             last = classifier.get_submodule(list(known.values())[-1])
             last.register_forward_pre_hook(lambda _, inputs: self._keep(inputs[0]))
@@ -89,6 +92,30 @@ class Judge:
         finally:
             torch.set_rng_state(state)
         return cls(made, keys.get("layer"), agreement=agreement)
+
+    def require_fit(self, shape: Sequence[int], classes: int, *, arrays: bool) -> None:
+        """Refuses a classifier that cannot take the samples, or tells other classes than those that are asked for.
+
+        Args:
+            shape: Of samples, (n, C, *spatial).
+            classes: How many are asked for; 0 for none.
+            arrays: Whether samples are arrays, not pictures.
+
+        Raises:
+            NetworkError: It does not fit.
+        """
+        place, outputs = f"{PATH}.layers", self.classifier.output_shapes
+        if len(outputs) > 1:
+            raise NetworkError(Problem(place, f"the network has {len(outputs)} outputs; a classifier has one"))
+        self.classifier.check_input(shape, arrays=arrays, path=place)
+        empty = torch.zeros(1, *shape[1:], device=next(self.classifier.parameters()).device)
+        scores, _ = self._judged(empty)
+        if classes and scores[0].numel() != classes:
+            message = (
+                f"the classifier tells {scores[0].numel()} classes, but {classes} are asked for; take one that has "
+                "learned from the classes of these samples"
+            )
+            raise NetworkError(Problem(place, message))
 
     def watch(self, found: Tensor, made: Tensor, labels: Tensor | None) -> None:
         """Takes this process's share of an evaluated batch, which may hold no sample.

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from rmldnn.applications.application import Application
 from rmldnn.component import component
+from rmldnn.data.boxes import Objects
 from rmldnn.data.class_names import read as class_names_in
 from rmldnn.data.loader import Loader
+from rmldnn.data.source import Source
 from rmldnn.data.transforms.geometric import in_words
 from rmldnn.engine.evaluation import Metrics
 from rmldnn.errors import DataError, NetworkError, Problem
@@ -96,9 +98,11 @@ class Obj(Application):
         Raises:
             NetworkError: Pictures or classes do not go with the network.
             ConfigError: Anchors do not go with it.
-            DataError: Boxes do not lie on the pictures that the network sees.
+            DataError: There is nothing to learn from, or boxes do not lie on the pictures that the network sees.
         """
         sample = loader.sample()
+        if loader.dataset.targets is not None:
+            _require_objects(loader.dataset.targets.source)
         model.check_input(sample.inputs.shape, path=section)
         extent = tuple(sample.inputs.shape[2:])
         scales = cells.scales(_output(model, sample.inputs), extent, self._boxes.anchors)
@@ -149,6 +153,22 @@ class Obj(Application):
     def _classes(self, loader: Loader) -> Sequence[str]:
         """Names of the classes, as far as they have some."""
         return loader.dataset.classes or list(self.class_names)
+
+
+def _require_objects(source: Source) -> None:
+    """Refuses a training set without objects; doubts a test set without any."""
+    if not isinstance(source, Objects) or source.num_objects:
+        return
+    kind = "crowds only" if source.most else "no boxes"
+    if source.which == "train":
+        raise DataError(
+            f"data.target_path: there are {kind} on all {len(source.names):,} pictures of the training set, nothing to "
+            "learn from; name another path, or look at it by `rmldnn data`"
+        )
+    log.warning(
+        f"data.test_target_path: there are {kind} on all {len(source.names):,} pictures of the test set, so nothing "
+        "can be measured"
+    )
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 from rmldnn.applications.application import Application
 from rmldnn.component import component
 from rmldnn.data.loader import Loader
-from rmldnn.losses.equation import Equation
+from rmldnn.losses.equation import Equation, TargetError
 from rmldnn.networks.network import Network
 from rmldnn.tasks.pde import Solving
 from rmldnn.tasks.task import Task
@@ -63,4 +63,9 @@ class PDE(Application):
             ]
             if channels is not None and len(known) == len(extent):
                 output = torch.empty(len(sample.targets), channels, *known[::-1], device="meta")
-                self.equation.require(output, sample.targets)
+                try:
+                    self.equation.require(output, sample.targets)
+                except TargetError as error:
+                    assert loader.dataset.targets is not None  # noqa: S101 - the sample has some
+                    index = loader.dataset.names.index(sample.names[0])
+                    raise error.named([loader.dataset.targets.source.locate(index)]) from error

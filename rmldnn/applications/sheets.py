@@ -19,6 +19,8 @@ COLUMNS = 10
 """Samples in a row of a picture, and rows where networks are told of no classes."""
 _BATCH = 256
 """Samples that are made at once."""
+_STRAIGHT = 1e-6
+"""The sine of an angle below which no way around a circle is known."""
 _BOUNDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 
@@ -117,6 +119,8 @@ def samples(pair: Pair, begin: Tensor, labels: Tensor) -> Tensor:
 def between(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """Random numbers on the great circles from some to others, whose lengths are as likely (White 2016).
 
+    Where there is no such circle, or many, since both point in one direction or in opposite ones, it goes straight.
+
     Args:
         start: Shape (n, *latent).
         end: The same.
@@ -127,7 +131,10 @@ def between(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """
     one, other = start.flatten(1).double(), end.flatten(1).double()
     cosine = torch.cosine_similarity(one, other).clamp(-1, 1)[:, None, None]
-    angle = cosine.arccos().clamp(min=1e-6)
+    angle = cosine.arccos()
     part = torch.linspace(0, 1, steps, dtype=torch.float64)[None, :, None]
-    way = (((1 - part) * angle).sin() * one[:, None] + (part * angle).sin() * other[:, None]) / angle.sin()
+    sine = angle.sin()
+    curved = sine > _STRAIGHT
+    shares = [torch.where(curved, (rest * angle).sin() / sine.where(curved, 1), rest) for rest in (1 - part, part)]
+    way = shares[0] * one[:, None] + shares[1] * other[:, None]
     return way.reshape(-1, *start.shape[1:]).to(start.dtype)

@@ -16,7 +16,7 @@ from rmldnn.config.deepspeed import check_settings
 from rmldnn.config.detection import check_detection
 from rmldnn.config.gan import check_adversaries
 from rmldnn.config.keys import SECTIONS, TOP, Values, check_chosen, check_keys, merged
-from rmldnn.config.parts import check_parts, in_parts
+from rmldnn.config.parts import check_layers, check_parts, in_parts
 from rmldnn.config.pde import check_equation
 from rmldnn.config.requirements import check_requirements
 from rmldnn.config.samples import check_data, trains
@@ -32,6 +32,12 @@ PARAMETERS = "parameters"
 
 def check(values: Values) -> Iterator[Problem]:
     """Every problem of a configuration (the content of `neural_network`), paths in its own words."""
+    yield from check_sections(values)
+    yield from check_together(values)
+
+
+def check_sections(values: Values) -> Iterator[Problem]:
+    """What each section has of problems by itself."""
     yield from check_keys(merged("", *map(catalog.only, TOP)), values, "", SECTIONS)
     for name, judge in _JUDGES.items():
         section = values.get(name)
@@ -47,6 +53,11 @@ def check(values: Values) -> Iterator[Problem]:
     yield from _metrics(values.get("metrics"))
     yield from _tracking(values.get("tracking"))
     yield from check_settings(values.get("deepspeed"))
+    yield from check_layers(values.get("layers"))
+
+
+def check_together(values: Values) -> Iterator[Problem]:
+    """What sections ask of each other, and which are missing."""
     data = values.get("data")
     yield from check_adversaries(values, trains=isinstance(data, dict) and trains(data))
     yield from check_requirements(values)

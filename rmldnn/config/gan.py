@@ -26,6 +26,12 @@ def makes_samples(values: Mapping[str, Any]) -> bool:
     return is_gan(values) and bool(values["task"].get("num_samples"))
 
 
+def needs_no_targets(values: Mapping[str, Any]) -> bool:
+    """Whether a training does without targets: that of two networks that are told of no classes."""
+    task = values.get("task")
+    return is_gan(values) and not (isinstance(task, dict) and task.get("conditional"))
+
+
 def check_adversaries(values: Mapping[str, Any], *, trains: bool) -> Iterator[Problem]:
     """Every problem of a configuration of the task `gan`, and of one that only looks like it.
 

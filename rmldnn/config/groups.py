@@ -68,18 +68,16 @@ def choices(values: Values) -> dict[str, str | None]:
     for section in SECTIONS:
         if values.get(section) is None:
             values.pop(section, None)
-    if "task" in values:
-        chosen[TASK] = values["task"].pop("type")
-    if "network" in values and not parts.in_parts(values["network"]):
-        chosen[NETWORK] = values["network"].pop("type")
-    if isinstance(values.get("loss"), dict):
-        chosen["loss"] = values["loss"].pop("function")
+    for group in (TASK, NETWORK, "loss"):
+        named, key = values.get(GROUPS[group].section), GROUPS[group].key
+        if isinstance(named, dict) and key in named and not parts.in_parts(named):
+            chosen[group] = named.pop(key)
     optimizer = {} if parts.in_parts(values.get("optimizer")) else values.get("optimizer", {})
     if "type" in optimizer:
         chosen["optimizer"] = optimizer.pop("type")
     if optimizer.get("lr_scheduler") is None:
         optimizer.pop("lr_scheduler", None)
-    elif isinstance(optimizer["lr_scheduler"], dict):
+    elif isinstance(optimizer["lr_scheduler"], dict) and "type" in optimizer["lr_scheduler"]:
         chosen[SCHEDULER] = optimizer["lr_scheduler"].pop("type")
     if "data" in values:
         types = side_types(values["data"])

@@ -69,7 +69,7 @@ def missing(key: str, values: Values, path: str, group: str) -> Problem:
     for word in values:
         if misspelt(key, [word]):
             return Problem(f"{path}.{word}", f"`{word}`: unknown key in {path}; did you mean `{key}`?")
-    return Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}")
+    return Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}", absent=True)
 
 
 def check_chosen(

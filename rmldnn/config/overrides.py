@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from rmldnn.component import near_miss
 from rmldnn.config import catalog, groups
 from rmldnn.config.groups import GROUPS, INPUT, PRESET
+from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import whole_number
 from rmldnn.errors import ConfigError, Problem
 
@@ -39,6 +40,7 @@ class Changes:
         keys: Every key that is set, that which names a component if one is chosen.
         dropped: Sections without choice that are taken away.
         presets: Names of presets, which count less than the rest of the command line.
+        layers: Files of layers of the networks of a pair, by part; None takes them away.
     """
 
     choices: dict[str, str | None] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Changes:
     keys: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     presets: list[str] = field(default_factory=list)
+    layers: dict[str, str | None] = field(default_factory=dict)
 
     def concern(self, path: str) -> bool:
         """Whether a problem at `path` is about something that the command line says."""
@@ -72,6 +75,14 @@ def parse(texts: Sequence[str]) -> Changes:
     if problems:
         raise ConfigError(problems)
     return changes
+
+
+def with_parts(layers: Any, changes: Changes) -> Any:
+    """Layers with those of single networks of a pair in place of their own; None if nothing is left."""
+    if not changes.layers:
+        return layers
+    merged = {**(layers if in_parts(layers) else {}), **changes.layers}
+    return {part: own for part, own in merged.items() if own is not None} or None
 
 
 def _read(text: str, parser: OverridesParser) -> Override:
@@ -136,6 +147,13 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         return Problem(key, "cannot be set here; set single keys, such as checkpoints.save=./model/")
     elif key.startswith("hydra."):
         return Problem(key, "cannot be set here")
+    elif (part := key.lstrip("~").removeprefix("layers.")) in PARTS and part != key:
+        if item.is_delete() or value is None:
+            changes.layers[part] = None
+        elif isinstance(value, str):
+            changes.layers[part] = value
+        else:
+            return Problem(key, f"names a file of layers, such as {key}=./{part}.json")
     elif key.startswith("layers."):
         return Problem(key, "single layers cannot be changed here; change them in the file, or name another by layers=")
     elif not chosen:

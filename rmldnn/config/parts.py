@@ -31,6 +31,12 @@ def named(section: Any, path: str) -> Mapping[str, Any]:
     )
 
 
+def check_layers(layers: Any) -> Iterator[Problem]:
+    """Problems of layers that are in parts: keys that are none of them."""
+    if in_parts(layers) and "class_name" not in layers:
+        yield from (unknown_key(key, "layers", PARTS) for key in layers if key not in PARTS)
+
+
 def check_parts(section: Mapping[str, Any], path: str, judge: Callable[[Any], Iterator[Problem]]) -> Iterator[Problem]:
     """Problems of a section in parts.
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from rmldnn.component import misspelt
 from rmldnn.config import catalog
-from rmldnn.config.gan import is_gan, makes_samples
+from rmldnn.config.gan import is_gan, makes_samples, needs_no_targets
 from rmldnn.config.keys import Values
-from rmldnn.config.samples import side_types, tests, trains
+from rmldnn.config.samples import PATHLESS, side_types, tests, trains
 from rmldnn.errors import Problem
 
-PATHLESS = ("labels", "mnist", "webdataset", "pde")
-"""Sources that find the targets of inputs without a path of their own."""
 SEARCHING = ("hessian",)
 """Optimizers that look for their steps by themselves (`needs_closure`)."""
 AVERAGING = ("schedulefreeadamw",)
@@ -53,7 +51,9 @@ def _one_network(values: Values) -> Iterator[Problem]:
 
 def _sets(values: Values, data: Values) -> Iterator[Problem]:
     if not trains(data) and not tests(data) and not makes_samples(values):
-        yield Problem("data", "needs `input_path` to train, `test_input_path` to evaluate or predict, or both")
+        more = "; to make samples of random numbers alone, set `task.num_samples`" if is_gan(values) else ""
+        message = f"needs `input_path` to train, `test_input_path` to evaluate or predict, or both{more}"
+        yield Problem("data", message)
     if trains(data):
         for section in ("loss", "optimizer"):
             if values.get(section) is None:
@@ -65,9 +65,10 @@ def _sets(values: Values, data: Values) -> Iterator[Problem]:
 def _targets(values: Values, data: Values) -> Iterator[Problem]:
     target = side_types(data)["target"]
     kind = target.lower() if isinstance(target, str) else None
+    wanted = target is not None and kind not in PATHLESS and not needs_no_targets(values)
     if trains(data) and target is None and not is_gan(values):
         yield Problem("data", "`target_type` is missing; training needs targets, such as `labels`")
-    elif trains(data) and target is not None and kind not in PATHLESS and not data.get("target_path"):
+    elif trains(data) and wanted and not data.get("target_path"):
         yield Problem("data", f"`target_path` is missing; the targets of type `{target}` lie there")
     if kind == "labels":
         for key in ("target_path", "test_target_path"):

@@ -15,6 +15,8 @@ TRANSFORM_LISTS = ("transforms", "input_transforms", "target_transforms")
 SLICERS = "slicers"
 TYPES = ("type", "input_type", "target_type")
 """Keys that name sources."""
+PATHLESS = ("labels", "mnist", "webdataset", "pde")
+"""Sources that find the targets of inputs without a path of their own."""
 
 
 def side_types(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def data_form(found: Mapping[str, Form]) -> Form:
 def check_data(values: Values | None) -> Iterator[Problem]:
     """Every problem that the section has by itself."""
     if values is None:
-        yield Problem("", "`data` is missing: where samples come from")
+        yield Problem("", "`data` is missing: where samples come from", absent=True)
         return
     found, problems = sources(values)
     yield from problems

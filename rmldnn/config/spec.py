@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rmldnn.component import near_miss, show
 from rmldnn.config import catalog
-from rmldnn.config.check import NAMED, check
+from rmldnn.config.check import NAMED, check_sections, check_together
 from rmldnn.config.groups import ROOT, into_words, is_hydras
 from rmldnn.config.keys import Values
 from rmldnn.config.parts import PARTS, in_parts
@@ -34,11 +34,14 @@ class Spec:
         values: The content of `neural_network`, in the words of the file, aliases resolved.
         document: Where it came from, for the places of later messages.
         warnings: Faults that `lenient` let pass; what they concern was removed from `values`.
+        unfinished: Faults of the file by itself that the command line may mend: what is missing, and what sections ask
+            of each other.
     """
 
     values: Values
     document: Document
     warnings: list[Problem] = field(default_factory=list)
+    unfinished: list[Problem] = field(default_factory=list)
 
     def located(self, problem: Problem) -> Problem:
         """The problem with the line of the file that its path points to."""
@@ -51,7 +54,9 @@ class Spec:
         return dataclasses.replace(problem, place=self.document.place(places.get(path, (ROOT,))))
 
 
-def load(path: str | Path | None, *, task: str | None = None, lenient: bool = False) -> Spec:
+def load(
+    path: str | Path | None, *, task: str | None = None, lenient: bool = False, changes: Sequence[str] = ()
+) -> Spec:
     """Reads and checks a configuration file.
 
     Args:
@@ -59,6 +64,7 @@ def load(path: str | Path | None, *, task: str | None = None, lenient: bool = Fa
             when it has been composed.
         task: What `--app` says, which takes the place of what the file says; see `task` in the reference of keys.
         lenient: Unknown and repeated keys are warnings; unknown ones are then left out.
+        changes: What the command line changes; with such, what is missing here is told when all has been composed.
 
     Raises:
         ConfigError: Anything is wrong; carries all problems.
@@ -77,7 +83,10 @@ def load(path: str | Path | None, *, task: str | None = None, lenient: bool = Fa
     _spell_out(spec.values)
     if task is not None:
         _set_task(spec.values, task)
-    found = [spec.located(problem) for problem in check(spec.values)]
+    found = [*map(spec.located, check_sections(spec.values))]
+    spec.unfinished = [problem for problem in found if problem.absent]
+    spec.unfinished += map(spec.located, check_together(spec.values))
+    found = [problem for problem in found if not problem.absent] + ([] if changes else spec.unfinished)
     problems = sorted([*map(_inside, document.problems), *found], key=_line)
     fatal = [problem for problem in problems if not (lenient and problem.mild)]
     if fatal:

@@ -25,10 +25,11 @@ from rmldnn.component import Form
 from rmldnn.config import catalog, groups, overrides, parts
 from rmldnn.config.check import PARAMETERS, check, term
 from rmldnn.config.describe import written
+from rmldnn.config.gan import needs_no_targets
 from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET
 from rmldnn.config.keys import Values
 from rmldnn.config.overrides import COMMAND_LINE, Changes
-from rmldnn.config.samples import SLICERS, TRANSFORM_LISTS, data_form, sources, transform
+from rmldnn.config.samples import PATHLESS, SLICERS, TRANSFORM_LISTS, data_form, side_types, sources, transform
 from rmldnn.config.spec import Spec
 from rmldnn.errors import ConfigError, DataError, Problem
 
@@ -85,6 +86,8 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     for name in changes.presets:
         values, chosen = _with_preset(values, chosen, name, notices)
     chosen |= changes.choices
+    if spec and spec.document.lines:
+        chosen.setdefault(INPUT, None)  # a file says what its data is; only without one that is `images` by default
     notices += _forget(values, chosen, changes)
     notices = [spec.located(item) if spec else item for item in notices]
     layers = values.get("layers")
@@ -93,7 +96,11 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     config = _with_hydra(_experiment(values, chosen), changes.arguments)
     if config.get("layers") == _INLINE:
         config["layers"] = layers
-    problems = [_located(problem, spec, changes) for problem in check(config)]
+    config["layers"] = overrides.with_parts(config.get("layers"), changes)
+    alone = {(problem.path, problem.message): problem for problem in spec.unfinished} if spec else {}
+    problems = [
+        alone.get((problem.path, problem.message)) or _located(problem, spec, changes) for problem in check(config)
+    ]
     if problems:
         raise ConfigError(problems)
     return Composed(config, notices, spec, changes)
@@ -154,6 +161,12 @@ def _other_network(values: Values, chosen: dict[str, str | None], changes: Chang
         del values["network"]
         chosen[NETWORK] = None
         yield Problem("network", "left out, since the command line chose other layers")
+    network = values.get("network")
+    for part, layers in changes.layers.items():
+        if layers is not None and parts.in_parts(network) and network.pop(part, None):
+            yield Problem(f"network.{part}", "left out, since the command line chose other layers")
+            if not network:
+                del values["network"]
 
 
 def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: str | None) -> set[str]:
@@ -227,6 +240,8 @@ def job(config: Mapping[str, Any]) -> Values:
     """
     data = config["data"]
     found, _ = sources(data)
+    if needs_no_targets(config) and not data.get("target_path") and side_types(data)["target"] not in PATHLESS:
+        found.pop("target", None)
     sides = [_source(found.get(side), data, side) for side in ("input", "target")]
     lists = [[_transform(item) for item in data.get(name) or ()] for name in TRANSFORM_LISTS]
     slicers = [_node(catalog.only("slicer"), item) for item in data.get(SLICERS) or ()]

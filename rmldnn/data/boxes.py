@@ -19,7 +19,7 @@ from rmldnn.data import headers, memory
 from rmldnn.data.decode import contents
 from rmldnn.data.files import Files, fingerprint
 from rmldnn.data.holding import hold
-from rmldnn.data.source import Indices, Meaning, Samples, Source
+from rmldnn.data.source import Indices, Meaning, Samples, Side, Source
 from rmldnn.data.transform import Boxes
 from rmldnn.errors import DataError
 
@@ -34,6 +34,8 @@ _SLACK = 0.01
 """The part of a picture by which a box may reach beyond it: roundings."""
 PIXELS = 2.0
 """The least number of pixels by which it may."""
+_LEAST = 1e-6
+"""The part of a picture that a box must have in it: what is less is lost in single precision."""
 _TURNED = 5
 """Orientations of JPEG files from this one on swap width and height."""
 
@@ -77,7 +79,8 @@ class Objects(Source):
     """The boxes of every picture; see `Source`. Whoever inherits says where they come from.
 
     Args:
-        inputs: The pictures.
+        side: Of which set.
+        values: The boxes of every picture, (k, 5), the class first.
         classes: All classes by name; their order gives the indices.
         faults: Why boxes of a picture cannot be used, by its index.
     """
@@ -86,13 +89,23 @@ class Objects(Source):
     meaning: Meaning = "boxes"
     finite = True
 
-    def __init__(self, inputs: Source, classes: Mapping[str, int], faults: Mapping[int, Sequence[str]]) -> None:
-        self.names = inputs.names
-        self.inputs = inputs
+    def __init__(
+        self,
+        side: Side,
+        values: Sequence[NDArray[Any]],
+        classes: Mapping[str, int],
+        faults: Mapping[int, Sequence[str]],
+    ) -> None:
+        assert side.inputs is not None  # noqa: S101 - boxes are targets
+        self.names = side.inputs.names
+        self.inputs = side.inputs
+        self.which = side.which
         self.classes = classes
         self.faults = faults
-        self.most = 0
+        self.most = max(map(len, values))
         """The largest number of boxes on a picture."""
+        self.num_objects = sum(int((one[:, 0] > NONE).sum()) for one in values)
+        """The number of boxes that stand for no crowd."""
 
     @abstractmethod
     def boxes(self, index: int) -> Boxes:
@@ -177,6 +190,13 @@ def beyond(corners: Sequence[float], width: float = 1.0, height: float = 1.0, le
     left, top, right, bottom = corners
     across, down = max(_SLACK * width, least), max(_SLACK * height, least)
     return left < -across or top < -down or right > width + across or bottom > height + down
+
+
+def outside(corners: Sequence[float], width: float = 1.0, height: float = 1.0) -> bool:
+    """Whether nothing of a box is left once it is cut; arguments as of `beyond`."""
+    left, top, right, bottom = corners
+    across, down = min(right, width) - max(left, 0), min(bottom, height) - max(top, 0)
+    return across <= _LEAST * width or down <= _LEAST * height
 
 
 def cut(boxes: Boxes) -> Boxes:

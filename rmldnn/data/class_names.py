@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rmldnn.component import show
 from rmldnn.errors import DataError
 
 
@@ -48,13 +49,21 @@ def categories(file: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, int
     """The names of COCO's categories in the order of their numbers, and these.
 
     Raises:
-        DataError: There is none, or there are two of one name.
+        DataError: There is none, one has no number, or two have the same name or number.
     """
     if not entries:
         raise DataError(f"{file}: `categories` is empty; name the classes there")
+    for place, entry in enumerate(entries):
+        number = entry["id"]
+        if not isinstance(number, (int, float)) or isinstance(number, bool) or number != number // 1:
+            raise DataError(f"{file}: categories[{place}]: `id` must be a whole number, got {show(number)}; repair it")
     ordered = sorted(entries, key=lambda entry: int(entry["id"]))
     names = [str(entry["name"]) for entry in ordered]
     if len(set(names)) < len(names):
         double = next(name for place, name in enumerate(names) if name in names[:place])
         raise DataError(f"{file}: there are two categories called `{double}`; rename one of them")
-    return {name: int(entry["id"]) for name, entry in zip(names, ordered, strict=True)}
+    numbers = [int(entry["id"]) for entry in ordered]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for place, number in enumerate(numbers) if number in numbers[:place])
+        raise DataError(f"{file}: there are two categories with the `id` {twice}; give one of them another")
+    return dict(zip(names, numbers, strict=True))

@@ -14,7 +14,7 @@ from rmldnn.data import memory
 from rmldnn.data.memory import Pool
 from rmldnn.data.order import merged, share, shuffled, shuffled_batches
 from rmldnn.data.pipeline import Shape
-from rmldnn.data.sets import Dataset, Gathered, Request
+from rmldnn.data.sets import Dataset, Gathered, Request, none_left
 from rmldnn.data.source import Indices
 from rmldnn.data.workers import Workers
 from rmldnn.errors import DataError
@@ -170,14 +170,17 @@ class Loader:
         return gather(self._requests(number, seen))
 
     def _one(self, start: int, stop: int) -> Batch:
+        first: BaseException | None = None
         for index in range(start, stop):
             request = Request(np.array([index]), 1, 0, 1, self.seed, 1)
             try:
                 return self._batch(request, self.dataset.gather(request))
-            except DataError:
-                if not self.skip_bad or index == stop - 1:
+            except DataError as error:
+                if not self.skip_bad:
                     raise
-        raise AssertionError("a group is never empty")
+                first = first or error.__cause__ or error  # without the words of one that ends a run
+        assert first is not None  # noqa: S101 - a group is never empty
+        raise none_left(stop - start, first)
 
     def _gather(self, requests: Iterator[Request]) -> Iterator[tuple[Request, Gathered]]:
         for request in requests:

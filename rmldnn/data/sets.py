@@ -56,6 +56,12 @@ class Request:
         return self.count + (self.mixed and self.count > 0)
 
 
+def none_left(count: int, first: BaseException) -> DataError:
+    """The error of samples that are all left out, the first of them for such a reason."""
+    what = f"none of the {count:,} samples can" if count > 1 else "the only sample cannot"
+    return DataError(f"data.on_bad_sample: {what} be read, so none is left; the first: {first}")
+
+
 class Gathered(NamedTuple):
     """Samples stacked as they were read, before the arithmetic.
 
@@ -186,7 +192,7 @@ class Dataset:
             except DataError as error:
                 first = first or error
         assert first is not None  # noqa: S101 - no set is empty
-        raise first
+        raise none_left(len(self), first)
 
     def unequal(self, one: tuple[int, Sequence[Shape]], other: tuple[int, Sequence[Shape]]) -> DataError:
         """The error that two samples differ in size; each is an index and `Gathered.shapes`."""

@@ -78,12 +78,15 @@ class Checkpoints:
     state_interval: float = 60.0
     shard_size: int = 2_000_000_000
 
-    def load_into(self, network: nn.Module, layers: Any = None) -> None:
+    def load_into(self, network: nn.Module, layers: Any = None) -> bool:
         """Loads the checkpoint, else the weights that come with the network, if there are any; every process does.
 
         Args:
             network: What to load into.
             layers: What the network was made from: a file of a whole model holds weights as well.
+
+        Returns:
+            Whether there were some.
 
         Raises:
             CheckpointError: The file is missing, damaged, no checkpoint, or one of another network.
@@ -91,7 +94,7 @@ class Checkpoints:
         path = self.load
         if path is None:
             if not isinstance(layers, str) or not weights.has_weights(layers):
-                return
+                return False
             path = layers
         kind = "HDF5 file" if weights.is_hdf5(path) else "file"
         log.info("Loading model checkpoint from %s: %s", kind, path)
@@ -99,6 +102,7 @@ class Checkpoints:
             weights.load(path, network)
         except CheckpointError as error:
             raise CheckpointError([replace(one, path="checkpoints.load") for one in error.problems]) from None
+        return True
 
     def saver(self, network: nn.Module, num_epochs: int = 0, engine: Engine | None = None) -> Saver:
         """What saves the network at the ends of epochs; every process feeds it with steps, and the first one writes.

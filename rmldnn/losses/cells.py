@@ -134,10 +134,15 @@ def around(middle: Tensor, size: Tensor) -> Tensor:
 
 def overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Intersection over union of boxes (..., 4), which are broadcast, and their union; 0 where both are empty."""
-    low, high = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
-    common = (high - low).clamp_min(0).prod(-1)
+    common = intersection(one, other)
     union = area(one) + area(other) - common
     return common / union.where(union > 0, 1), union
+
+
+def intersection(one: Tensor, other: Tensor) -> Tensor:
+    """The area that boxes (..., 4), which are broadcast, have in common."""
+    low, high = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
+    return (high - low).clamp_min(0).prod(-1)
 
 
 def area(boxes: Tensor) -> Tensor:

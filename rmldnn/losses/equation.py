@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias
 
 from torch import Tensor
@@ -15,6 +17,27 @@ from rmldnn.types import Total
 Boundary: TypeAlias = Literal["mask", "penalty", "exact"]
 _NODES = 3
 """The fewest nodes along an axis between whose ends there is one."""
+
+
+_TARGET = "the target"
+
+
+class TargetError(ConfigError):
+    """A target that an equation cannot take.
+
+    Args:
+        problems: What is wrong.
+        place: Of the target in its batch.
+    """
+
+    def __init__(self, problems: Iterable[Problem] | Problem | str, place: int = 0) -> None:
+        super().__init__(problems)
+        self.place = place
+
+    def named(self, names: Sequence[str]) -> ConfigError:
+        """The same with the name of the target; `names` are those of the batch."""
+        named = f"{_TARGET} of `{names[self.place]}`"
+        return ConfigError([replace(one, message=one.message.replace(_TARGET, named, 1)) for one in self.problems])
 
 
 class Equation(ABC):
@@ -119,10 +142,13 @@ class Equation(ABC):
                 "`data` for where their channels are"
             )
         if self.positive and not target.is_cuda and target.numel() and not target.min() > 0:
-            raise self.wrong(
-                f"needs {self.given} greater than 0, but the target holds {float(target.min()):.4g}; a transform such "
-                "as `log` that is for the network alone belongs to `input_transforms`"
+            lowest = target.flatten(1).amin(1)
+            place = int((~(lowest > 0)).nonzero()[0])
+            message = (
+                f"needs {self.given} greater than 0, but {_TARGET} holds {float(lowest[place]):.4g}; repair it; a "
+                "transform such as `log` that is for the network alone belongs to `input_transforms`"
             )
+            raise TargetError(self.wrong(message).problems, place)
         return moved(target, output.device).to(wide(output).dtype)
 
     def wrong(self, message: str) -> ConfigError:

@@ -26,6 +26,9 @@ _PAIR = 2
 _AXES, _COLUMNS = 3, 5
 _AT_ONCE = 16
 """Objects that are compared with all boxes at a time."""
+_LEAST = 1e-3
+"""Pixels that sides of an object count as at least: transforms may leave hardly any of one, and logarithms must stay
+finite."""
 
 
 @component("YOLOv3", title="YOLOv3 (boxes, objects and classes)")
@@ -34,7 +37,8 @@ class YoloV3:
 
     An object belongs to the cell in which its middle lies, and there to the anchor whose shape is nearest to its own,
     over all scales. That box learns place, size, object and class; all other boxes learn that there is no object,
-    unless they overlap one by more than `ignore_threshold`. Objects and classes are yes or no (binary cross entropy).
+    unless they overlap one by more than `ignore_threshold`, or so large a part of them lies on a crowd. Objects and
+    classes are yes or no (binary cross entropy).
     With `"box": "mse"` place and size cost half their squared errors, in cells and in logarithms of the anchor; with
     `ciou` they cost 1 - CIoU (Zheng and others, 2020). Both weigh small boxes up to twice as much as large ones, by 2
     - area of the box / area of the picture.
@@ -42,7 +46,8 @@ class YoloV3:
     Args:
         anchors: Width and height in pixels of the boxes that cells start from, the small ones first; scales share them
             out, the coarsest has the last ones. Those of COCO at 416 x 416 by default; `rmldnn anchors` finds others.
-        ignore_threshold: Intersection over union with an object above which a box need not deny that there is one.
+        ignore_threshold: Intersection over union with an object above which a box need not deny that there is one; with
+            a crowd, intersection over the area of the box.
         box: How place and size are judged.
         box_weight: Weight of place and size.
         object_weight: Weight of boxes that have an object.
@@ -153,7 +158,7 @@ class YoloV3:
         """
         box_weight, object_weight, background_weight, class_weight = self.weights
         own, anchor = scale[where], anchors[where[3]]
-        size = found[:, 3:] - found[:, 1:3]
+        size = (found[:, 3:] - found[:, 1:3]).clamp_min(_LEAST)
         if self.box == "mse":
             wrong = (own[:, :2].sigmoid() - offset) ** 2 + (own[:, 2:4] - (size / anchor).log()) ** 2
             each = wrong.sum(-1) / 2
@@ -174,12 +179,15 @@ class YoloV3:
         return box_weight * boxed + object_weight * objects + background_weight * others + class_weight * classes
 
     def _near(self, corners: Tensor, boxes: Tensor) -> Tensor:
-        """Which boxes overlap an object or a crowd."""
+        """Which boxes overlap an object, or lie on a crowd: as COCO judges, by the part of the box that does."""
         every = corners.flatten(1, 3)[:, :, None]
+        own = cells.area(every)
         near = torch.zeros(every.shape[:2], dtype=torch.bool, device=corners.device)
         for some in torch.split(boxes, _AT_ONCE, 1):  # lest all pairs be in memory at once
-            value, _ = cells.overlap(every, some[:, None, :, 1:])
-            near |= ((value > self.ignore_threshold) & (some[:, None, :, 0] != _NONE)).any(-1)
+            kind, other = some[:, None, :, 0], some[:, None, :, 1:]
+            common = cells.intersection(every, other)
+            whole = torch.where(kind < _NONE, own, own + cells.area(other) - common)
+            near |= ((common > self.ignore_threshold * whole) & (kind != _NONE)).any(-1)
         return near.view(corners.shape[:-1])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from rmldnn.losses.equation import TargetError
 from rmldnn.metrics.accuracy import Metric, accuracy_for
 from rmldnn.steps import Batch
 from rmldnn.tasks.task import Place, Turn
@@ -45,10 +46,17 @@ class Supervised:
         return [Turn(objective)]
 
     def forward(self, network: nn.Module, batch: Batch, total: Total) -> tuple[Tensor | None, Tensor]:
-        """Output of the network, and its loss, penalties included, if there is something to compare it with."""
+        """Output of the network, and its loss, penalties included, if there is something to compare it with.
+
+        Raises:
+            ConfigError: The loss cannot take output and targets.
+        """
         output: Tensor = network(batch.inputs)
         if self.loss is None or batch.targets is None:
             return None, output
-        loss = self.loss(output, batch.targets, total)
+        try:
+            loss = self.loss(output, batch.targets, total)
+        except TargetError as error:
+            raise error.named(batch.names) from error
         penalty = self.penalty() if self.penalty is not None else None
         return (loss if penalty is None else loss + penalty), output

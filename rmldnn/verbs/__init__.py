@@ -79,7 +79,7 @@ def loaded_configuration(given: argparse.Namespace) -> tuple[Spec, list[str]]:
     from rmldnn.config import spec
 
     file, changes = configuration(given.words)
-    return spec.load(file, task=given.app, lenient=given.lenient), changes
+    return spec.load(file, task=given.app, lenient=given.lenient, changes=changes), changes
 
 
 def configuration(words: Sequence[str], named: str | None = None) -> tuple[str | None, list[str]]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from rmldnn import load_network, save_weights
 from tests.conftest import CONFIG
 from tests.test_parallel import torchrun
 from tests.test_resume import assert_same, started
@@ -194,6 +195,8 @@ def test_a_run_without_data_makes_samples(train, pictures, config, known):
         assert file[names[0]].shape == (1, 12, 12)
         assert 0 <= file[names[0]][()].min() < file[names[0]][()].max() <= 1
     assert (pictures / "made" / "samples_1.png").exists()
+    assert "no weights are loaded" not in result.out
+    assert "no weights are loaded" in train("checkpoints.load=null", *options[1:], "task.num_samples=1").out
 
 
 def test_an_evaluation_gives_what_the_training_gave(train, pictures, config, classifier):
@@ -293,7 +296,45 @@ def broken(config, part, **changes):
     layer.update(changes)
 
 
+def judging(config, layers):
+    """Gives a classifier of such layers, with weights in a file."""
+    save_weights(load_network(layers), "classifier.pt")
+    config["task"]["classifier"] = {"layers": layers, "load": "classifier.pt"}
+
+
+def classifying(channels=1, size=12, units=2):
+    """Layers of a classifier."""
+    return [
+        {"class_name": "Flatten", "config": {"name": "flatten", "batch_input_shape": [None, size, size, channels]}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": units}},
+    ]
+
+
+def of_classes(config):
+    """Both networks know of two classes; the classifier of three."""
+    conditional(config)
+    judging(config, classifying(units=3))
+
+
+def ending_in_tanh(config):
+    config["layers"]["discriminator"][-1]["config"]["activation"] = "tanh"
+    config["loss"] = "GAN"
+
+
 FAULTS = {
+    "task.classifier.layers: the network takes inputs of shape (N, 3, 12, 12), got (N, 1, 12, 12)": lambda config: (
+        judging(config, classifying(channels=3))
+    ),
+    "task.classifier.layers: the network takes inputs of shape (N, 1, 16, 16), got (N, 1, 12, 12)": lambda config: (
+        judging(config, classifying(size=16))
+    ),
+    "task.classifier.layers: the classifier tells 3 classes, but 2 are asked for": of_classes,
+    "task.classifier.layers: the classifier has no layer with weights": lambda config: judging(
+        config, classifying()[:1]
+    ),
+    "loss.function: takes probabilities (`sigmoid`) or scores (`linear`), but the discriminator ends in `tanh`": (
+        ending_in_tanh
+    ),
     "the generator gives samples of [12, 12, 2], but the discriminator takes [12, 12, 1]": lambda config: broken(
         config, "generator", filters=2
     ),
@@ -329,6 +370,23 @@ def test_what_does_not_fit_is_told_before_the_training(train, config, message):
     assert message in result.err
     assert "Traceback" not in result.err
     assert not result.starting("Train Epoch")
+
+
+def test_arrays_need_no_targets(train, pictures, config):
+    for which in ("train", "test"):
+        (pictures / f"arrays_{which}").mkdir()
+        for path in (pictures / which).glob("*/*.png"):
+            np.save(pictures / f"arrays_{which}" / f"{path.stem}.npy", cv2.imread(str(path), 0)[None] / np.float32(255))
+    config["data"] = {"type": "numpy", "input_path": "./arrays_train/", "test_input_path": "./arrays_test/"}
+    result = train("num_epochs=1")
+    assert result.code == 0, result.err
+
+
+def test_a_user_may_say_what_a_discriminator_gives(train, config):
+    config["layers"]["discriminator"][-1]["config"]["activation"] = "relu"
+    config["loss"] = {"function": "GAN", "source": "linear"}
+    result = train("num_epochs=1")
+    assert result.code == 0, result.err
 
 
 def test_tanh_beside_samples_that_are_not_negative_is_doubted(train, config):

@@ -135,6 +135,23 @@ def test_coefficients_that_went_through_the_transforms_of_inputs(solve):
     assert "Train Epoch" not in result.out
 
 
+@pytest.mark.parametrize(("bad", "whose"), [(0, "./train/0.npy"), (4, "4.npy")])
+@pytest.mark.parametrize("task", ["pde", "dnn"])
+def test_the_file_of_a_coefficient_that_is_not_positive_is_named(maps, solve, bad, whose, task):
+    field = np.load(maps / f"train/{bad}.npy")
+    field[..., 2, 2] = -0.5
+    np.save(maps / f"train/{bad}.npy", field)
+
+    def change(config):
+        config["data"]["input_transforms"] = [{"coordinates": ["x"]}]
+        config["loss"]["boundary"] = "mask"
+
+    result = solve(f"task={task}", change=change)
+    assert result.code == 2
+    name = whose.rpartition("/")[2] if task == "dnn" else whose
+    assert f"needs coefficients greater than 0, but the target of `{name}` holds -0.5; repair it" in result.err
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from rmldnn.config import spec, translate
+from rmldnn.config.origins import Origins
 from rmldnn.errors import ConfigError
 
 LAYERS = [{"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 2]}}]
@@ -98,6 +99,7 @@ FAULTS = [
     (changed(optimizer__generator=3), "optimizer.generator: must be an object"),
     (changed(layers="./net.json"), "layers: the task `gan` has two networks"),
     (changed(layers__generator=None), "layers: `generator` is missing"),
+    (changed(layers__critic="./critic.json"), "layers.critic: `critic`: unknown key in layers; known here: `discr"),
     (changed(layers=None), "`layers` is missing; the task `gan` needs"),
     (changed() | {"network": {"generator": "dcgan_generator"}}, "network.generator: `layers.generator` says what"),
     (changed(loss="MSE"), "loss: the task `gan` takes one loss for both networks: Wasserstein, GAN, "),
@@ -114,6 +116,11 @@ FAULTS = [
     (changed() | {"compile": True}, "compile: torch compiles no gradient of a gradient"),
     (changed() | {"precision": "fp16"}, 'precision: "fp16" has too few numbers'),
     (changed(data__input_path=None), "data: needs `input_path` to train"),
+    (changed(data__input_path=None), "or both; to make samples of random numbers alone, set `task.num_samples`"),
+    (
+        changed(data__target_type="numpy", task={"type": "gan", "conditional": True}),
+        "data: `target_path` is missing; the targets of type `numpy` lie there",
+    ),
 ]
 
 
@@ -122,6 +129,57 @@ def test_what_is_wrong_is_told(load, values, message):
     with pytest.raises(ConfigError) as error:
         load(values)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(("values", "message"), FAULTS, ids=[message for _, message in FAULTS])
+def test_what_is_wrong_is_told_beside_changes_of_something_else(load, values, message):
+    with pytest.raises(ConfigError) as alone:
+        load(values)
+    changes = ["num_epochs=3"]
+    with pytest.raises(ConfigError) as composed:
+        translate.compose(load(values, changes=changes), changes)
+    assert message in str(composed.value)
+    assert {*str(composed.value).splitlines()} <= {*str(alone.value).splitlines()}
+
+
+def test_networks_that_are_told_of_no_classes_need_no_targets(load):
+    values = changed(data={"type": "numpy", "input_path": "./train/"})
+    assert translate.job(translate.compose(load(values)).values)["data"]["_args_"][1] is None
+
+
+def test_layers_of_one_network_may_stand_on_the_command_line(load):
+    composed = translate.compose(load(GAN), ["layers.generator=./other.json"])
+    assert composed.values["layers"] == {"generator": "./other.json", "discriminator": "./critic.json"}
+    assert Origins(composed.spec, composed.changes).of("layers.generator") == "command line"
+    assert GAN["layers"]["generator"] == LAYERS
+
+
+def test_layers_on_the_command_line_replace_a_family_of_the_same_network(load):
+    values = changed(layers__discriminator=None) | {"network": {"discriminator": "dcgan_discriminator"}}
+    composed = translate.compose(load(values), ["layers.discriminator=./other.json"])
+    assert composed.values["layers"] == {"generator": LAYERS, "discriminator": "./other.json"}
+    (notice,) = composed.notices
+    assert "network.discriminator: left out, since the command line chose other layers" in str(notice)
+
+
+def test_layers_of_one_network_may_be_taken_away_for_a_family(load):
+    changes = ["~layers.discriminator", "network.discriminator.type=dcgan_discriminator"]
+    values = translate.compose(load(GAN), changes).values
+    assert values["layers"] == {"generator": LAYERS}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layers.generator=3", "layers.generator: names a file of layers, such as layers.generator=./generator.json"),
+        ("layers.critic=./critic.json", "layers.critic: single layers cannot be changed here"),
+        ("layers.generator=null", "layers: `generator` is missing; the task `gan` needs"),
+    ],
+)
+def test_layers_that_cannot_stand_on_the_command_line_are_told(load, text, message):
+    with pytest.raises(ConfigError) as caught:
+        translate.compose(load(GAN), [text])
+    assert f"command line: {message}" in str(caught.value)
 
 
 def test_problems_of_parts_have_their_lines(load, tmp_path):

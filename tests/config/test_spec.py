@@ -1,6 +1,6 @@
 import pytest
 
-from rmldnn.config import spec
+from rmldnn.config import spec, translate
 from rmldnn.errors import ConfigError
 
 
@@ -118,3 +118,51 @@ def test_a_task_that_is_not_there_is_a_problem_of_the_command_line(write, classi
     with pytest.raises(ConfigError) as caught:
         spec.load(write(classifier), task="dnnn")
     assert str(caught.value) == "command line: --app: there is no task `dnnn`; did you mean `dnn`?"
+
+
+INCOMPLETE = {
+    "target_path": (lambda values: values["data"].update(target_type="masks"), ["data.target_path=./masks/"]),
+    "loss": (lambda values: values.pop("loss"), ["loss=nll"]),
+    "function": (lambda values: values["loss"].pop("function"), ["loss=nll"]),
+    "optimizer": (lambda values: values.pop("optimizer"), ["optimizer=sgd", "optimizer.learning_rate=0.1"]),
+    "type": (lambda values: values["optimizer"].pop("type"), ["optimizer=sgd"]),
+    "layers": (lambda values: values.pop("layers"), ["network=unet"]),
+    "input_path": (
+        lambda values: [values["data"].pop(key) for key in ("input_path", "test_input_path")],
+        ["data.input_path=./train/"],
+    ),
+    "data": (lambda values: values.pop("data"), ["data=images", "target=labels", "data.input_path=./train/"]),
+    "input_type": (lambda values: values["data"].pop("input_type"), ["data=images"]),
+}
+"""What is missing, how, and what the command line says of it."""
+
+
+@pytest.mark.parametrize("missing", INCOMPLETE)
+def test_what_is_missing_may_come_from_the_command_line(write, classifier, missing):
+    spoil, changes = INCOMPLETE[missing]
+    spoil(classifier)
+    path = write(classifier)
+    translate.compose(spec.load(path, changes=changes), changes)
+
+
+@pytest.mark.parametrize("missing", INCOMPLETE)
+def test_what_is_missing_is_told_as_ever_where_the_command_line_says_nothing_of_it(write, classifier, missing):
+    spoil, _ = INCOMPLETE[missing]
+    spoil(classifier)
+    path = write(classifier)
+    with pytest.raises(ConfigError) as alone:
+        spec.load(path)
+    changes = ["num_epochs=3", *(["data.batch_size=4"] if "data" in classifier else [])]
+    with pytest.raises(ConfigError) as composed:
+        translate.compose(spec.load(path, changes=changes), changes)
+    assert f"`{missing}` is missing" in str(alone.value) or f"needs `{missing}`" in str(alone.value)
+    if missing != "data":  # of which defaults are there anyhow
+        assert set(map(str, composed.value.problems)) == set(map(str, alone.value.problems))
+
+
+def test_what_is_wrong_in_a_file_is_told_whatever_the_command_line_says(write, classifier):
+    classifier["optimizer"]["learning_rate"] = -1
+    del classifier["loss"]
+    with pytest.raises(ConfigError) as caught:
+        spec.load(write(classifier), changes=["optimizer.learning_rate=0.1"])
+    assert [problem.path for problem in caught.value.problems] == ["optimizer.learning_rate"]

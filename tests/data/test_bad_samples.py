@@ -61,12 +61,18 @@ def test_a_batch_of_nothing_else_is_empty_but_has_a_shape(damaged):
     assert shapes == {(1, 3, 4, 6), (0, 3, 4, 6)}
 
 
-def test_a_set_of_nothing_else_is_an_error(tmp_path):
+@KEPT
+@pytest.mark.parametrize(("count", "words"), [(1, "the only sample cannot be"), (3, "none of the 3 samples can be")])
+def test_a_set_of_nothing_else_is_an_error(tmp_path, monkeypatch, count, words, kept):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "1.png").write_bytes(b"")
-    opened = data(images, labels, input_path=str(tmp_path), on_bad_sample="skip")
-    with pytest.raises(DataError, match="the file is empty"):
-        list(opened.loader("train").epoch(1))
+    for index in range(count):
+        (tmp_path / "a" / f"{index}.png").write_bytes(b"")
+    opened = data(images, labels, input_path=str(tmp_path), on_bad_sample="skip", **kept)
+    for read in (lambda loader: loader.sample(), lambda loader: list(loader.epoch(1))):
+        with pytest.raises(DataError, match=rf"{words} read, so none is left; .*0\.png: .*the file is empty") as caught:
+            read(opened.loader("train"))
+        assert '"on_bad_sample": "skip"' not in str(caught.value)
 
 
 @WORKERS

@@ -35,9 +35,8 @@ class Given(Objects):
     kind = "given"
 
     def __init__(self, inputs, found):
-        super().__init__(inputs, {"a": 0, "b": 1}, {})
+        super().__init__(Side("train", "target", inputs=inputs), [one.values for one in found], {"a": 0, "b": 1}, {})
         self.found = found
-        self.most = max(len(one.values) for one in found)
 
     def boxes(self, index):
         return self.found[index]

@@ -31,6 +31,12 @@ def iou(one, other):
     return common / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)) - common)
 
 
+def covered(box, other):
+    """The part of a box that lies on another one."""
+    width, height = (min(box[2 + axis], other[2 + axis]) - max(box[axis], other[axis]) for axis in (0, 1))
+    return max(width, 0) * max(height, 0) / ((box[2] - box[0]) * (box[3] - box[1]))
+
+
 def ciou(one, other):
     value = iou(one, other)
     diagonal = (max(one[2], other[2]) - min(one[0], other[0])) ** 2 + (
@@ -49,7 +55,7 @@ def reference(scales, targets, extent, *, threshold=0.5, box="mse", weights=(1, 
     per_scale = len(ANCHORS) // len(scales)
     for picture, rows in enumerate(targets):
         objects = [row for row in rows[1:] if row[0] >= 0]
-        counted = [row for row in rows[1:] if row[0] != -1]
+        crowds = [row for row in rows[1:] if row[0] < -1]
         owned = {}
         for row in objects:
             w, h = row[3] - row[1], row[4] - row[2]
@@ -76,7 +82,9 @@ def reference(scales, targets, extent, *, threshold=0.5, box="mse", weights=(1, 
                         mine = owned.get((scale, line, column, place), [])
                         if mine:
                             whole += weights[1] * softplus(-numbers[4])
-                        elif not any(iou(corners, row[1:]) > threshold for row in counted):
+                        elif not any(iou(corners, row[1:]) > threshold for row in objects) and not any(
+                            covered(corners, row[1:]) > threshold for row in crowds
+                        ):
                             whole += weights[2] * softplus(numbers[4])
                         for row, dx, dy, _ in mine:
                             ow, oh = row[3] - row[1], row[4] - row[2]
@@ -165,6 +173,27 @@ def test_a_box_that_is_right_costs_nothing():
     target[0, 1] = torch.tensor([1, 72 - 4.5, 40 - 3, 72 + 4.5, 40 + 3])
     for box in ("mse", "ciou"):
         assert YoloV3(anchors=ANCHORS, box=box)(tuple(outputs), target).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_small_box_on_a_crowd_need_not_deny_that_there_is_something():
+    """Its overlap with the whole crowd is tiny; without one, all boxes deny it."""
+    outputs = [torch.full((1, 24, 2, 3), -40.0), torch.full((1, 24, 4, 6), -40.0)]
+    outputs[1].unflatten(1, (3, 8))[0, 0, :, 2, 4] = torch.tensor([0, 0, 0, 0, 9.0, -40, -40, -40])
+    target = torch.tensor([[[-1, 0, 0, 96, 64], [-2, 0, 0, 96, 64.0]]])
+    loss = YoloV3(anchors=ANCHORS)
+    assert loss(tuple(outputs), target).item() == pytest.approx(0, abs=1e-5)
+    assert loss(tuple(outputs), target[:, :1]).item() > 8
+
+
+@pytest.mark.parametrize("box", ["mse", "ciou"])
+def test_an_object_of_which_nothing_is_left_costs_a_finite_number(box):
+    outputs, _ = sample(1)
+    target = torch.tensor([[[-1, 0, 0, 96, 64], [1, 96, 20, 96, 30], [0, 5, 7, 5, 7.0]]])
+    output = joined(outputs).float().requires_grad_()
+    value = YoloV3(anchors=ANCHORS, box=box)(output, target)
+    value.backward()
+    assert value.isfinite()
+    assert output.grad.isfinite().all()
 
 
 def test_gradients():

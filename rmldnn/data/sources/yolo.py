@@ -17,7 +17,7 @@ from rmldnn.data.boxes import Objects
 from rmldnn.data.class_names import read as class_names_in
 from rmldnn.data.discovery import discover
 from rmldnn.data.pairing import some
-from rmldnn.data.source import Side, Source
+from rmldnn.data.source import Side
 from rmldnn.data.transform import Boxes
 from rmldnn.errors import ConfigError, DataError, Problem
 from rmldnn.types import Path
@@ -31,7 +31,7 @@ class Yolo(Objects):
     """The boxes of Darknet's text files; see `Source`.
 
     Args:
-        inputs: The pictures.
+        side: Of which set.
         files: For every picture its file; empty where it has none, and so no boxes.
         values: The boxes of every picture, (k, 5): class, left, top, right, bottom, in parts of the picture.
         classes: All classes by name; their order gives the indices.
@@ -42,14 +42,13 @@ class Yolo(Objects):
 
     def __init__(
         self,
-        inputs: Source,
+        side: Side,
         files: Sequence[str],
         values: Sequence[NDArray[np.float64]],
         classes: Mapping[str, int],
         faults: Mapping[int, Sequence[str]],
     ) -> None:
-        super().__init__(inputs, classes, faults)
-        self.most = max(map(len, values))
+        super().__init__(side, values, classes, faults)
         self._files = files
         self._values = values
 
@@ -109,7 +108,7 @@ def yolo(side: Side, *, class_names: Path | None = None) -> Yolo | None:
     if not names:
         largest = max((int(one[:, 0].max()) for one in values if len(one)), default=0)
         names = [str(index) for index in range(largest + 1)]
-    return Yolo(side.inputs, files, values, {name: index for index, name in enumerate(names)}, faults)
+    return Yolo(side, files, values, {name: index for index, name in enumerate(names)}, faults)
 
 
 def _paired(start: str, found: Sequence[str], side: Side) -> list[str]:
@@ -172,4 +171,6 @@ def _box(line: str, num_classes: int) -> tuple[list[float], str]:
             [],
             "the box reaches beyond its picture; numbers are parts of the picture's width and height, from 0 to 1",
         )
+    if boxes.outside(corners):
+        return [], "the box lies beyond its picture, nothing of it is left there; remove it, or repair it"
     return [kind, *corners], ""

@@ -51,7 +51,7 @@ def test_boxes_are_corners_behind_the_frame(opened, content):
     frame = [-1, 0, 0, 40, 20]
     assert taken(source, 0) == [frame, [1, 1, 2, 11, 7], [-2, 4, 4, 12, 12]]  # a dog, and a crowd of cats
     assert taken(source, 2) == [frame]
-    assert (source.meaning, source.most) == ("boxes", 2)
+    assert (source.meaning, source.most, source.num_objects) == ("boxes", 2, 2)
 
 
 def test_boxes_that_reach_a_little_beyond_the_picture_are_cut(opened, content):
@@ -109,7 +109,14 @@ def test_entries_of_other_pictures_are_passed_over_and_told(opened, content, cap
         ({"bbox": [1, 2, 5, "9"]}, "`bbox` must be left, top, width, height"),
         ({"bbox": [1, 2, float("nan"), 9]}, "`bbox` must be left, top, width, height"),
         ({"bbox": [30, 2, 20, 5]}, r"reaches beyond its picture of 40 x 20 \(width x height\); cut it"),
+        ({"bbox": [40, 2, 1, 5]}, r"beyond its picture of 40 x 20 \(width x height\), nothing of it is left there"),
+        ({"bbox": [-1, 2, 1, 5]}, "lies beyond its picture"),
+        ({"bbox": [1, 20, 5, 1.5]}, "lies beyond its picture"),
+        ({"bbox": [39.9999999, 2, 1, 5]}, "lies beyond its picture"),
+        ({"bbox": [10**400, 2, 1, 5]}, "`bbox` must be left, top, width, height"),
         ({"category_id": 4}, "there is no category 4; add it to `categories`"),
+        ({"category_id": [7]}, r"there is no category \[7\]; add it"),
+        ({"iscrowd": "0"}, '`iscrowd` must be 0 or 1, got "0"; repair it'),
     ],
 )
 def test_boxes_that_cannot_be_used_are_told(opened, content, fault, words):
@@ -149,11 +156,51 @@ def test_a_picture_of_another_size_is_told(opened, content):
         ("[]", "has no list `images`"),
         ('{"images": [], "annotations": []}', "has no list `categories`"),
         ('{"images": [{"id": 1}], "annotations": [], "categories": []}', r"images\[0\]: `file_name` is missing"),
+        (f'{{"images": [{"1" * 5000}]}}', "cannot read these annotations"),
+        ("[" * 100_000, "cannot read these annotations"),
     ],
 )
 def test_a_file_that_is_something_else_is_told(opened, text, words):
     with pytest.raises(DataError, match=words):
         opened(text)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "words"),
+    [
+        ("images", "width", "40", 'images.1.: `width` must be a whole number of pixels, at least 1, got "40"; repair'),
+        ("images", "width", None, "`width` must be a whole number of pixels, at least 1, got null"),
+        ("images", "height", 0, "`height` must be a whole number of pixels, at least 1, got 0"),
+        ("images", "id", [1], r"images\[1\]: `id` must be a whole number, got \[1\]"),
+        ("images", "file_name", 1, "`file_name` must be a text, got 1"),
+        ("images", "id", 30, r"images\[0\] and images\[1\] have the same `id`, 30, .*; remove or repair one of them"),
+        ("images", "file_name", "./b/3.png", r"images\[0\] and images\[1\] have the same `file_name`"),
+        ("categories", "id", "x", 'categories\\[1\\]: `id` must be a whole number, got "x"; repair it'),
+        ("categories", "id", 7, "two categories with the `id` 7; give one of them another"),
+        ("annotations", "image_id", 99, r"annotations\[1\] \(id 2\): `image_id` .* no entry in `images`, got 99; add"),
+        ("annotations", "image_id", "20", '`image_id` .* no entry in `images`, got "20"; write it as the .* does, 20'),
+        ("annotations", "image_id", [20], r"no entry in `images`, got \[20\]; add the entry, repair this, or remove"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_entries_of_which_nobody_knows_whose_they_are_are_told(opened, content, part, key, value, words, skip_bad):
+    content[part][1][key] = value
+    with pytest.raises(DataError, match=rf"train\.json: .*{words}"):
+        opened(content, skip_bad=skip_bad)
+
+
+def test_annotations_that_are_lost_are_told_at_once(opened, content):
+    content["annotations"][0] = "x"
+    del content["annotations"][1]["image_id"]
+    with pytest.raises(DataError, match=r'annotations\[0\]: must be an object, got "x"; .* \(1 more like'):
+        opened(content)
+
+
+def test_an_entry_of_two_pictures_is_told(opened, content, tmp_path):
+    folder_of(tmp_path / "pictures", {"b/1.png": (20, 40)})
+    content["images"][1]["file_name"] = "1.png"
+    with pytest.raises(DataError, match=r"the entry `1.png` .* that of 2 pictures: `a/1.png`, `b/1.png`; write their"):
+        opened(content)
 
 
 def test_two_categories_of_one_name_are_told(opened, content):

@@ -68,6 +68,8 @@ def test_files_of_which_none_belongs_to_a_picture_are_told(opened):
         ("1 0.5 0.5 nan 0.5", "must be five numbers"),
         ("1 0.5 0.5 0.5 0", "the box has no area"),
         ("1 0.9 0.5 0.5 0.5", "reaches beyond its picture"),
+        ("1 1.004 0.5 0.002 0.1", "lies beyond its picture, nothing of it is left there"),
+        ("1 0.5 -0.001 0.1 0.002", "lies beyond its picture"),
         ("1 20 10 8 4", "reaches beyond its picture; numbers are parts"),
     ],
 )
