@@ -15,9 +15,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from rmldnn.errors import Problem
+from rmldnn.errors import Problem, Remedy
 from rmldnn.types import describe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -129,15 +129,18 @@ class Form:
 def mismatch(parameter: Parameter, value: Any, path: str) -> Iterator[Problem]:
     """The problem of a value that is not of the parameter's type, if it is not."""
     if not parameter.accepts(value):
-        got = alone(value) if parameter.accepts([value]) else show(value)
-        yield Problem(path, f"must be {describe(parameter.annotation)}, got {got}")
+        listed = parameter.accepts([value])
+        got = alone(value) if listed else show(value)
+        remedy = Remedy("value", value, [value]) if listed else None
+        yield Problem(path, f"must be {describe(parameter.annotation)}, got {got}", remedy=remedy)
 
 
 def unknown_key(key: str, place: str, known: Iterable[str]) -> Problem:
     """The problem of a key that nobody knows, with the nearest key that somebody does."""
     where = f"unknown key in {place}" if place else "unknown key"
     path = f"{place}.{key}" if place else key
-    return Problem(path, f"`{key}`: {where}{near_miss(key, known)}", mild=True, key=key)
+    message = f"`{key}`: {where}{near_miss(key, known)}"
+    return Problem(path, message, mild=True, key=key, remedy=renamed(key, known, "key"))
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
@@ -154,9 +157,29 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     return f"; known here: {', '.join(f'`{choice}`' for choice in choices)}" if choices else ""
 
 
+def renamed(word: str, known: Iterable[str], kind: Literal["key", "value"]) -> Remedy | None:
+    """The remedy of a word that nobody knows: the nearest known one; safe if it is near, and no other is as near."""
+    by_lower = {choice.lower(): choice for choice in known}
+    synonym = SYNONYMS.get(word.lower())
+    if synonym in by_lower:
+        return Remedy(kind, word, synonym)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
+    if not close:
+        return None
+    likeness = [difflib.SequenceMatcher(None, choice, word.lower()).ratio() for choice in close]
+    safe = likeness[0] >= _NEAR and likeness[0] - max(likeness[1:], default=0.0) >= _APART
+    return Remedy(kind, word, by_lower[close[0]], safe)
+
+
+_NEAR = 0.85
+"""What two words have in common, of 1, where one is meant by the other."""
+_APART = 0.1
+"""How much more it has in common with that than with the next."""
+
+
 def misspelt(key: str, values: Iterable[str]) -> bool:
     """Whether a missing key is there after all, in nearly its own letters; it is reported as unknown already."""
-    return bool(difflib.get_close_matches(key, values, n=1, cutoff=0.85))
+    return bool(difflib.get_close_matches(key, values, n=1, cutoff=_NEAR))
 
 
 def show(value: Any, limit: int = 60) -> str:

@@ -17,7 +17,25 @@ A message names the place, the fault, the value and the remedy.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change of the line that a problem is about, which mends it.
+
+    Args:
+        kind: What is changed: a `key`, a `value`, or the whole `line`, which goes.
+        old: The key or the value that stands there.
+        new: What is to stand there.
+        safe: Whether hardly anybody can have meant anything else.
+    """
+
+    kind: Literal["key", "value", "line"]
+    old: Any
+    new: Any = None
+    safe: bool = True
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,7 @@ class Problem:
         mild: True for faults that `--lenient` turns into warnings.
         key: The very key that is unknown, whatever characters it has; empty for other faults.
         absent: True where something is not there, which a command line may still bring.
+        remedy: A change of the line that mends it, where there is one.
     """
 
     path: str
@@ -39,6 +58,7 @@ class Problem:
     mild: bool = False
     key: str = ""
     absent: bool = False
+    remedy: Remedy | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.place, self.path, self.message) if part)

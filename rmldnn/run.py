@@ -182,6 +182,7 @@ def run(
     loaders = _loaders(data, engine, seed)
     for loader in loaders.values():
         application.require_fit(model, loader, "network" if nodes["network"] else "layers")
+        application.require_targets(model, loss, loader)
     if grid is not None:
         shrink(grid, loaders.values(), nodes=application.nodes)
     test = loaders.get("test")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rmldnn.applications.application import Application
+from rmldnn.applications.fitting import require_trainable
 from rmldnn.applications.levels import levelled
 from rmldnn.config.instantiate import instantiate
 from rmldnn.data.dataset import Data
@@ -28,7 +29,6 @@ from rmldnn.engine.scores import require_scores
 from rmldnn.engine.states import State
 from rmldnn.engine.stopping import EarlyStopping
 from rmldnn.engine.terms import Terms, digests
-from rmldnn.errors import NetworkError, Problem
 from rmldnn.networks.network import Network
 from rmldnn.output.console import Consumer
 from rmldnn.output.history import History
@@ -85,8 +85,7 @@ def learner(
         NetworkError: Nothing can be trained.
         ConfigError: The optimizer or the schedule cannot be made so.
     """
-    if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise NetworkError(Problem("layers", "nothing can be trained: no layer has parameters with `trainable`: true"))
+    require_trainable(network)
     optimizer = application.optimizer(network, config, nodes)
     schedule = application.schedule(optimizer, nodes, epochs)
     terms = Terms.of(network, optimizer, "network" if nodes["network"] else "layers")
@@ -136,10 +135,7 @@ def training(
         CheckpointError: The state is that of another training.
     """
     session, stopping = course.session, course.stopping
-    scores = _scores(task, loaders.get("test"), metrics)
-    wanted = {"checkpoints.keep.best": course.checkpoints.keep.get("best")}
-    wanted["early_stopping.monitor"] = stopping.monitor if stopping is not None else None
-    require_scores(wanted, scores)
+    require_monitored(course.checkpoints, stopping, task, loaders.get("test"), metrics)
     train = loaders["train"]
     size = train.batch_size
     config = {**session.config, "data": {**session.config["data"], "batch_size": size}}
@@ -194,6 +190,19 @@ def training(
         stopping=stopping,
     )
     return steps, [guard, *outputs, resumable]
+
+
+def require_monitored(
+    checkpoints: Checkpoints, stopping: EarlyStopping | None, task: Task, test: Loader | None, metrics: Metrics | None
+) -> None:
+    """Refuses to watch a number that the training will not have.
+
+    Raises:
+        ConfigError: There will be no such number.
+    """
+    wanted = {"checkpoints.keep.best": checkpoints.keep.get("best")}
+    wanted["early_stopping.monitor"] = stopping.monitor if stopping is not None else None
+    require_scores(wanted, _scores(task, test, metrics))
 
 
 def _share(loader: Loader, seen: int, accumulate: int) -> float:

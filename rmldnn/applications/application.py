@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from rmldnn.applications.fitting import require_fit
+from rmldnn.applications.fitting import require_fit, require_targets
 from rmldnn.component import component
 from rmldnn.config import catalog
 from rmldnn.config.instantiate import instantiate
@@ -19,6 +20,7 @@ from rmldnn.engine.evaluation import Metrics
 from rmldnn.engine.loop import Schedule
 from rmldnn.errors import NetworkError
 from rmldnn.losses.combined import Combined
+from rmldnn.losses.source import SCORES
 from rmldnn.metrics.measure import Metrics as Measures
 from rmldnn.networks.compile import network
 from rmldnn.networks.network import Network
@@ -29,6 +31,8 @@ from rmldnn.schedulers.chain import Chain
 from rmldnn.tasks.supervised import Supervised
 from rmldnn.tasks.task import Task
 from rmldnn.types import Source
+
+log = logging.getLogger("rmldnn")
 
 
 @component("dnn")
@@ -71,6 +75,7 @@ class Application:
         Where the user does not say which activation a loss's input went through, it is the last one of the network.
         """
         last = source(model)
+        _doubt_sources(model, nodes["losses"])
         filled = [
             (factor, {**node, "source": last} if node.get("source", last) is None else node)
             for factor, node in nodes["losses"]
@@ -118,6 +123,14 @@ class Application:
         """
         require_fit(model, loader, section)
 
+    def require_targets(self, model: Network, loss: Callable[..., Tensor] | None, loader: Loader) -> None:
+        """Refuses targets that the loss cannot compare with outputs of the network; some samples are looked at.
+
+        Raises:
+            ConfigError: The loss does not take them.
+        """
+        require_targets(model, loss, loader)
+
     def metrics(
         self, nodes: Mapping[str, Any], loss: Callable[..., Tensor] | None, test: Loader | None
     ) -> Metrics | None:
@@ -157,6 +170,20 @@ def _made(loss: Any) -> Callable[..., Tensor]:
     """The loss of a partial: itself, or an instance where the component is a class, whose keys are all it needs."""
     made: Callable[..., Tensor] = loss() if isinstance(loss.func, type) else loss
     return made
+
+
+def _doubt_sources(model: Network, losses: Sequence[tuple[float, Mapping[str, Any]]]) -> None:
+    """Warns of a loss that is told of another last activation than the network has."""
+    last = model.last_activation
+    for index, (_, node) in enumerate(losses):
+        said = node.get("source")
+        if said is None or last not in get_args(Source) or said == last or {said, last} <= {*SCORES}:
+            continue
+        place = "loss.source" if len(losses) == 1 else f"loss[{index}].source"
+        log.warning(
+            f"{place}: says that the output went through `{said}`, but the network ends in `{last}`; leave the key "
+            "out, and the loss goes by the network"
+        )
 
 
 def source(model: Network) -> str:

@@ -3,15 +3,93 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from rmldnn.data.loader import Loader
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transforms.geometric import in_words
-from rmldnn.errors import DataError, NetworkError, Problem
+from rmldnn.errors import ConfigError, DataError, NetworkError, Problem, RmldnnError
+from rmldnn.networks.costs import without_compiler
+from rmldnn.networks.layout import tensor_shape
 from rmldnn.networks.network import Network
 from rmldnn.steps import Batch
 
 log = logging.getLogger("rmldnn")
+
+_LOOKED_AT = 3
+"""Samples of a set whose targets are looked at."""
+_SMALL = 2**22
+"""Numbers of an output that are worth no thought; larger ones are judged by their shape alone."""
+
+
+def require_trainable(network: nn.Module, section: str = "layers") -> None:
+    """Refuses a network that cannot learn.
+
+    Raises:
+        NetworkError: No parameter is to be learned.
+    """
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise NetworkError(Problem(section, "nothing can be trained: no layer has parameters with `trainable`: true"))
+
+
+def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loader) -> None:
+    """Asks the loss whether it can take outputs of the network's shape with the targets of some samples.
+
+    Args:
+        model: The network.
+        loss: The loss; None takes everything.
+        loader: A set.
+
+    Raises:
+        ConfigError: The loss refuses; the message names the target.
+    """
+    dataset = loader.dataset
+    if loss is None or dataset.targets is None or len(model.output_shapes) > 1:
+        return
+    for sample in loader.some(_LOOKED_AT):
+        shape = _output_shape(model, sample.inputs)
+        if shape is None:
+            return
+        try:
+            with without_compiler(), torch.no_grad():
+                loss(torch.zeros(shape, device="cpu" if prod(shape) <= _SMALL else "meta"), sample.targets)
+        except ConfigError as error:
+            place = dataset.targets.source.locate(dataset.names.index(sample.names[0]))
+            raise type(error)(
+                [replace(fault, message=f"{fault.message} (seen in `{place}`)") for fault in error.problems]
+            ) from error
+        except RmldnnError:
+            raise
+        except Exception as error:  # of a loss that needs more than shapes: its own step will tell what it needs
+            log.debug("the loss cannot be tried: %s", error)
+            return
+
+
+def _output_shape(model: Network, inputs: Tensor) -> tuple[int, ...] | None:
+    """The shape of the output for a batch, found without computing anything; None if that cannot be told."""
+    own = tuple(model.output_shapes[0][1:])
+    known = [extent for extent in (own if model.channels_first else tensor_shape(own)) if extent is not None]
+    if len(known) == len(own):
+        return len(inputs), *known
+    if any(hasattr(parameter, "ds_shape") for parameter in model.parameters()):
+        return None  # ZeRO has taken it to pieces
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    empty = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in tensors.items()}
+    mode = model.training
+    try:
+        with without_compiler(), torch.no_grad():
+            output = torch.func.functional_call(model.eval(), empty, (inputs.to("meta"),))
+    except (RuntimeError, NotImplementedError):
+        return None
+    finally:
+        model.train(mode)
+    return tuple(output.shape)
 
 
 def require_fit(model: Network, loader: Loader, section: str) -> None:

@@ -204,6 +204,9 @@ class GAN(Application):
                 'them the transform {"normalize": {"mean": 0.5, "std": 0.5}}'
             )
 
+    def require_targets(self, model: Any, loss: Any, loader: Loader) -> None:
+        """The discriminator tells samples apart, and is not compared with targets."""
+
     def metrics(
         self, nodes: Mapping[str, Any], loss: Callable[..., Tensor] | None, test: Loader | None
     ) -> Metrics | None:

@@ -131,6 +131,9 @@ class Obj(Application):
                     "boxes alike"
                 )
 
+    def require_targets(self, model: Any, loss: Any, loader: Loader) -> None:
+        """`require_fit` has seen the boxes."""
+
     def metrics(
         self, nodes: Mapping[str, Any], loss: Callable[..., Tensor] | None, test: Loader | None
     ) -> Metrics | None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 import rmldnn
 from rmldnn import types
-from rmldnn.component import Form, Parameter, near_miss
+from rmldnn.component import Form, Parameter, near_miss, renamed
 from rmldnn.errors import ConfigError, Problem
 
 GROUPS = {
@@ -117,6 +117,12 @@ def only(name: str) -> Form:
 def absent(name: str, component: str) -> str:
     """The message for a component that a group does not have."""
     return f"there is no {_KINDS.get(name, name)} `{component}`{suggest(name, component)}"
+
+
+def unknown(name: str, component: str, path: str, kind: Literal["key", "value"] = "value") -> Problem:
+    """The problem of a component that a group does not have, at the place where it is named, as a value or as a key."""
+    known = [form.name for form in group(name).values()]
+    return Problem(path, absent(name, component), remedy=renamed(component, known, kind))
 
 
 def suggest(name: str, component: str) -> str:

@@ -21,7 +21,7 @@ from rmldnn.config.pde import check_equation
 from rmldnn.config.requirements import check_requirements
 from rmldnn.config.samples import check_data, trains
 from rmldnn.config.zero import check_zero
-from rmldnn.errors import Problem
+from rmldnn.errors import Problem, Remedy
 from rmldnn.optimizers.groups import check_groups
 
 NAMED = {"task": "type", "network": "type", "loss": "function", "optimizer": "type", "lr_scheduler": "type"}
@@ -108,14 +108,15 @@ def _is_number(value: Any) -> bool:
 
 def _metrics(items: Any) -> Iterator[Problem]:
     if items is not None and not isinstance(items, list):
-        yield Problem("metrics", f'must be a list such as ["IoU", {{"name": "AUROC"}}], got {alone(items)}')
+        message = f'must be a list such as ["IoU", {{"name": "AUROC"}}], got {alone(items)}'
+        yield Problem("metrics", message, remedy=Remedy("value", items, [items]))
         return
     for index, item in enumerate(items or ()):
         here = f"metrics[{index}]"
         if not isinstance(item, (str, dict)):
             yield Problem(here, f'must be a name or an object such as {{"name": "IoU"}}, got {show(item)}')
         elif isinstance(item, str) and catalog.find("metric", item) is None:
-            yield Problem(here, catalog.absent("metric", item))
+            yield catalog.unknown("metric", item, here)
         elif isinstance(item, dict):
             yield from check_chosen(item, here, "name", "metric")
 
@@ -137,7 +138,7 @@ def _tracking(section: Any) -> Iterator[Problem]:
         elif not isinstance(item, str):
             yield Problem(here, f'must be a name such as "TensorBoard", or an object with a `type`, got {show(item)}')
         elif catalog.find("tracker", item) is None:
-            yield Problem(here, catalog.absent("tracker", item))
+            yield catalog.unknown("tracker", item, here)
 
 
 def _early_stopping(values: Values | None) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ these words here, and written from them.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -127,9 +128,7 @@ def into_words(document: Document) -> None:
     document.lines = {
         (ROOT, *location): line for location, line in document.lines.items() if location[:1] != (DEFAULTS,)
     }
-    document.problems = [
-        Problem(f"{ROOT}.{item.path}", item.message, item.place, item.mild) for item in document.problems
-    ]
+    document.problems = [dataclasses.replace(item, path=f"{ROOT}.{item.path}") for item in document.problems]
 
 
 def _chosen(entry: Any, folder: Path) -> Values:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rmldnn.component import SYNONYMS, Form, misspelt, show, unknown_key
 from rmldnn.config import catalog
-from rmldnn.errors import Problem
+from rmldnn.errors import Problem, Remedy
 
 Values = dict[str, Any]
 
@@ -57,7 +57,7 @@ def choice(values: Values | None, path: str, key: str, group: str) -> tuple[Form
         return None, [Problem(f"{path}.{key}", f"must be a name, got {show(name)}")]
     found = catalog.find(group, name)
     if found is None:
-        return None, [Problem(f"{path}.{key}", catalog.absent(group, name))]
+        return None, [catalog.unknown(group, name, f"{path}.{key}")]
     return found, []
 
 
@@ -65,10 +65,12 @@ def missing(key: str, values: Values, path: str, group: str) -> Problem:
     """The problem of a section that names no component, or does so by a misspelt key."""
     for word in ("type", "function", "name"):
         if word in values:
-            return Problem(f"{path}.{word}", f"`{word}`: unknown key in {path}; the name stands under `{key}` here")
+            message = f"`{word}`: unknown key in {path}; the name stands under `{key}` here"
+            return Problem(f"{path}.{word}", message, remedy=Remedy("key", word, key))
     for word in values:
         if misspelt(key, [word]):
-            return Problem(f"{path}.{word}", f"`{word}`: unknown key in {path}; did you mean `{key}`?")
+            message = f"`{word}`: unknown key in {path}; did you mean `{key}`?"
+            return Problem(f"{path}.{word}", message, remedy=Remedy("key", word, key))
     return Problem(path, f"`{key}` is missing{catalog.suggest(group, '')}", absent=True)
 
 
@@ -107,7 +109,7 @@ def check_keys(
         elif SYNONYMS.get(key.lower()) in {*form.parameters, *also}:
             yield dataclasses.replace(unknown_key(key, called or path, [*form.parameters, *also]), path=problem.path)
         elif elsewhere := _home(key, path):
-            yield dataclasses.replace(problem, message=f"`{key}`: unknown key here; {elsewhere}")
+            yield dataclasses.replace(problem, message=f"`{key}`: unknown key here; {elsewhere}", remedy=None)
         elif called:
             yield dataclasses.replace(unknown_key(key, called, [*form.parameters, *also]), path=problem.path)
         else:

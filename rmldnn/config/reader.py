@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import ConfigError, Problem, Remedy
 
 Location = tuple[str | int, ...]
 """Keys and list positions from the top of a document to a value."""
@@ -50,6 +50,16 @@ class Document:
     def record(self, location: Location, line: int, message: str, *, mild: bool = False) -> None:
         """Notes a fault of the text and goes on."""
         self.problems.append(Problem(dotted(location), message, f"{self.name}:{line}", mild))
+
+    def record_twice(self, location: Location, line: int) -> int:
+        """Notes that a key is there already; returns the number of the problem, for `said_the_same`."""
+        message = f"`{location[-1]}` is written twice, here and in line {self.lines[location]}; remove one of them"
+        self.record(location, line, message, mild=True)
+        return len(self.problems) - 1
+
+    def said_the_same(self, number: int, key: str) -> None:
+        """Notes of a key that is there twice that one of both can go."""
+        self.problems[number] = replace(self.problems[number], remedy=Remedy("line", key))
 
 
 def dotted(location: Location) -> str:
@@ -206,17 +216,17 @@ class _Json:
                 self._stop(location, line, f"a key should stand here, got {_quoted(word[:40])}{hint}")
             key = self._string(location, word, line)
             place: Location = (*location, key)
-            if key in values:
-                first = self.document.lines[place]
-                message = f"`{key}` is written twice, here and in line {first}; remove one of them"
-                self.document.record(place, line, message, mild=True)
+            twice = self.document.record_twice(place, line) if key in values else None
             self.document.lines[place] = line
             kind, word, line = self._next()
             if (kind, word) != ("mark", ":"):
                 self._stop(
                     place, line or self._last_line(), f"a colon should follow the key `{key}`, got {_quoted(word)}"
                 )
-            values[key] = self._value(place, depth + 1)
+            value = self._value(place, depth + 1)
+            if twice is not None and json.dumps(values[key]) == json.dumps(value):
+                self.document.said_the_same(twice, key)
+            values[key] = value
             self._comma(location, "}")
         self.position += 1
         return values
@@ -320,9 +330,10 @@ def _plain(node: yaml.Node, document: Document, location: Location, count: list[
         key = str(key_node.value)
         place: Location = (*location, key)
         key_line = key_node.start_mark.line + 1
-        if key in values:
-            message = f"`{key}` is written twice, here and in line {document.lines[place]}; remove one of them"
-            document.record(place, key_line, message, mild=True)
+        twice = document.record_twice(place, key_line) if key in values else None
         document.lines[place] = key_line
-        values[key] = _plain(value_node, document, place, count)
+        value = _plain(value_node, document, place, count)
+        if twice is not None and json.dumps(values[key]) == json.dumps(value):
+            document.said_the_same(twice, key)
+        values[key] = value
     return values

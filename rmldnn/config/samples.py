@@ -112,7 +112,7 @@ def _transforms(items: Any, path: str) -> Iterator[Problem]:
         found, given = transform(item)
         name = next(iter(item))
         if found is None:
-            yield Problem(f"{here}.{name}", catalog.absent("transform", name))
+            yield catalog.unknown("transform", name, f"{here}.{name}", "key")
         elif not isinstance(given, dict):
             keys = ", ".join(f"`{key}`" for key in found.parameters)
             yield Problem(f"{here}.{name}", f"must be an object with keys {keys}, got {show(given)}")

@@ -74,8 +74,17 @@ def load(
         if task is not None:
             _set_task(nothing.values, task)
         return nothing
+    return judged(read(file_of(path)), task=task, lenient=lenient, changes=changes)
+
+
+def file_of(path: str | Path) -> Path:
+    """The file that a path means: itself, or the one that stands for a folder."""
     inside = Path(path) / HYDRAS
-    document = read(inside if inside.is_file() else path)
+    return inside if inside.is_file() else Path(path)
+
+
+def judged(document: Document, *, task: str | None = None, lenient: bool = False, changes: Sequence[str] = ()) -> Spec:
+    """Checks what was read of a configuration file; see `load`."""
     if is_hydras(document):
         into_words(document)
     spec = Spec(_content(document), document)

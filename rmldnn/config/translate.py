@@ -52,6 +52,10 @@ class Composed:
     spec: Spec | None
     changes: Changes
 
+    def located(self, problem: Problem) -> Problem:
+        """The problem with its place: a line of the file, or the command line."""
+        return _located(problem, self.spec, self.changes)
+
     @contextmanager
     def places(self) -> Iterator[None]:
         """Gives problems that components find later the place that they are about: a line of the file, for instance."""

@@ -147,6 +147,20 @@ class Loader:
         starts = np.cumsum([0, *self._groups[:-1]])
         return [self._one(int(start), int(start) + count) for start, count in zip(starts, self._groups, strict=True)]
 
+    def some(self, count: int) -> Iterator[Batch]:
+        """Samples from the first to the last of the set, evenly apart, each as a batch of one; those that can be read.
+
+        Args:
+            count: How many, if there are as many.
+        """
+        for index in sorted({*np.linspace(0, len(self.dataset) - 1, count, dtype=int).tolist()}):
+            request = Request(np.array([index]), 1, 0, 1, self.seed, 1)
+            try:
+                gathered = self.dataset.gather(request)
+            except DataError:  # told when the run comes to that sample
+                continue
+            yield self.dataset.batch(request, gathered, self.device)
+
     def epoch(self, number: int, seen: int = 0) -> Iterator[Batch]:
         """The batches of an epoch. It may be left early, but not be entered twice at a time.
 

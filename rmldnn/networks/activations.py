@@ -47,7 +47,7 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
 
 
 def _widened(x: Tensor) -> Tensor:
-    return x.float() if torch.is_autocast_enabled(x.device.type) and x.dtype in _16_BITS else x
+    return x.float() if x.dtype in _16_BITS and torch.is_autocast_enabled(x.device.type) else x
 
 
 def hard_sigmoid_of_keras_2(x: Tensor) -> Tensor:

@@ -5,11 +5,15 @@ Measured on tensors without numbers (torch's `meta` device), so that the largest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -31,14 +35,99 @@ class Costs:
     activations: int
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a training step takes in one process; numbers of 4 bytes.
+
+    Args:
+        weights: The weights.
+        gradients: Their gradients.
+        optimizer: What the optimizer keeps.
+        activations: What a forward pass keeps for the gradient.
+    """
+
+    weights: int
+    gradients: int = 0
+    optimizer: int = 0
+    activations: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.gradients + self.optimizer + self.activations
+
+    def shared(self, world: int, stage: int) -> Memory:
+        """The same where so many processes keep parts of it, by the stage of ZeRO."""
+        parts = ("optimizer", "gradients", "weights")[:stage]
+        return replace(self, **{name: -(-getattr(self, name) // world) for name in parts})
+
+
+def memory(network: nn.Module, optimizer: torch.optim.Optimizer | None, activations: int = 0) -> Memory:
+    """What a training step takes.
+
+    Args:
+        network: The network, on any device.
+        optimizer: Made for its parameters, which mean nothing: it takes a step. None if it is not known.
+        activations: Bytes that a forward pass in training keeps.
+    """
+    parameters = list(network.parameters())
+    weights = 4 * sum(parameter.numel() for parameter in parameters)
+    weights += sum(buffer.numel() * buffer.element_size() for buffer in network.buffers())
+    gradients = 4 * sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+    return Memory(weights, gradients, 0 if optimizer is None else _kept(optimizer), activations)
+
+
+def _kept(optimizer: torch.optim.Optimizer) -> int:
+    """Bytes that an optimizer keeps, found by letting it take a step; 0 if it cannot."""
+    if getattr(optimizer, "needs_closure", False):
+        return 0  # it needs the loss to step; what it remembers depends on the batch
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = parameter.detach()
+    with without_compiler():
+        optimizer.step()
+    kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
+    return sum(value.numel() * value.element_size() for value in kept)
+
+
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Spares torch the import of its compiler, which takes more than a second, where nothing is compiled.
+
+    Torch imports it at the first call of functions that it exempts from compiling: of optimizers, and of operations on
+    the `meta` device that are written in Python.
+    """
+    name = "torch._dynamo"
+    if name in sys.modules:
+        yield
+        return
+    exempt: list[Any] = []
+
+    def disable(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
+        exempt.append(function)
+        return function
+
+    stand_in = ModuleType(name)
+    vars(stand_in).update(disable=disable, graph_break=lambda: None)
+    sys.modules[name] = vars(torch)["_dynamo"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        vars(torch).pop("_dynamo", None)
+        for function in exempt:  # torch remembers there that it was exempted
+            vars(function).pop("__dynamo_disable", None)
+
+
 def costs(network: Network, shapes: Sequence[Sequence[int]]) -> Costs | None:
     """Counts what a forward pass does; None if torch cannot tell for some layer.
 
     Args:
-        network: A network on the `meta` device.
+        network: A network, on the `meta` device unless it is small.
         shapes: Shapes of the inputs, (N, C, *spatial) each.
     """
-    inputs = [torch.empty(tuple(shape), device="meta") for shape in shapes]
+    device = next((parameter.device for parameter in network.parameters()), torch.device("meta"))
+    inputs = [torch.zeros(tuple(shape), device=device) for shape in shapes]
     kept: dict[int, int] = {}
     own = {tensor.untyped_storage()._cdata for tensor in network.state_dict(keep_vars=True).values()}
 
@@ -50,7 +139,7 @@ def costs(network: Network, shapes: Sequence[Sequence[int]]) -> Costs | None:
 
     counter = FlopCounterMode(display=False)
     try:
-        with counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+        with without_compiler(), counter, saved_tensors_hooks(keep, lambda tensor: tensor):
             results = network.train()(*inputs)
     except (NotImplementedError, RuntimeError):
         return None

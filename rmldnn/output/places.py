@@ -67,6 +67,23 @@ def make_folder(path: str | Path, *, key: str) -> Path:
     return folder
 
 
+def require_place(path: str | Path, *, key: str) -> None:
+    """Tries to write where a folder is, or where it could be made, and makes nothing.
+
+    Args:
+        path: The folder.
+        key: Where the configuration names it, or a file in it.
+
+    Raises:
+        ConfigError: It could not be made, or not be written to.
+    """
+    folder = Path(path)
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    with writing(str(path), key=key), TemporaryFile(dir=folder) as file:
+        file.write(b"x")
+
+
 def require_room(folder: Path, needed: int, *, key: str, what: str, own: str = "") -> None:
     """Refuses a place that lacks room for what a run writes there, before it has computed for hours.
 

@@ -16,7 +16,7 @@ from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import read as read_config
 from rmldnn.errors import ConfigError, NetworkError, Problem
 from rmldnn.networks.compile import build
-from rmldnn.networks.costs import Costs, costs
+from rmldnn.networks.costs import Costs, costs, memory, without_compiler
 from rmldnn.networks.keras import read as read_network
 from rmldnn.networks.network import LayerFacts, Network
 from rmldnn.output.tables import bytes_, count, print_table
@@ -48,11 +48,11 @@ def main(arguments: Sequence[str]) -> int:
             network = build(described, lenient=given.lenient, semantics="original" if original else "keras")
         shapes = _shapes(network, given.input_shape)
         cost = costs(network, [[batch, *shape] for shape in shapes]) if shapes else None
-        state = _optimizer_state(network, section)
+        step = memory(network, _optimizer(network, section), cost.activations).total if cost else None
         if given.format == "json":
-            found[part] = _facts(network, batch, cost, state)
+            found[part] = _facts(network, batch, cost, step)
         else:
-            _show(network, batch, cost, state)
+            _show(network, batch, cost, step)
     if found:
         print(json.dumps(found.get("", found), indent=2))
     return 0
@@ -137,25 +137,22 @@ def _shapes(network: Network, text: str | None) -> list[list[int]] | None:
     return shapes
 
 
-def _optimizer_state(network: Network, section: Mapping[str, Any]) -> int:
-    """Bytes that the configured optimizer keeps, found by letting it take a step on tensors without numbers."""
+def _optimizer(network: Network, section: Mapping[str, Any]) -> torch.optim.Optimizer | None:
+    """The configured optimizer, as far as it can be made."""
     optimizer = section.get("optimizer")
     form = catalog.find("optimizer", str(optimizer.get("type"))) if isinstance(optimizer, Mapping) else None
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if form is None or not isinstance(optimizer, Mapping) or not parameters:
-        return 0
+        return None
     keys = {key: optimizer[key] for key in form.parameters if key in optimizer}
     if list(form.check(keys, "optimizer")):
-        return 0
-    made = form.load()(parameters, **keys)
-    for parameter in parameters:
-        parameter.grad = torch.empty_like(parameter)
-    made.step()
-    kept = [value for state in made.state.values() for value in state.values() if isinstance(value, torch.Tensor)]
-    return sum(value.numel() * value.element_size() for value in kept)
+        return None
+    with without_compiler():
+        made: torch.optim.Optimizer = form.load()(parameters, **keys)
+    return made
 
 
-def _facts(network: Network, batch: int, cost: Costs | None, state: int) -> dict[str, Any]:
+def _facts(network: Network, batch: int, cost: Costs | None, step: int | None) -> dict[str, Any]:
     sizes = [(variable.size, variable.trainable) for _, variable, _ in network.variables()]
     trainable = sum(size for size, learns in sizes if learns)
     total = sum(size for size, _ in sizes)
@@ -170,14 +167,9 @@ def _facts(network: Network, batch: int, cost: Costs | None, state: int) -> dict
         "outputs": network.output_shapes,
         "batch_size": batch,
         "multiply_adds": cost.total if cost else None,
-        "training_bytes": _training_bytes(total, trainable, cost, state) if cost else None,
+        "training_bytes": step,
         "layers": [_row(layer, cost) for layer in written],
     }
-
-
-def _training_bytes(total: int, trainable: int, cost: Costs, state: int) -> int:
-    """Weights, their gradients, what the optimizer keeps, and what the forward pass keeps; numbers of 4 bytes."""
-    return 4 * (total + trainable) + state + cost.activations
 
 
 def _row(layer: LayerFacts, cost: Costs | None) -> dict[str, Any]:
@@ -194,8 +186,8 @@ def _row(layer: LayerFacts, cost: Costs | None) -> dict[str, Any]:
     }
 
 
-def _show(network: Network, batch: int, cost: Costs | None, state: int) -> None:
-    facts = _facts(network, batch, cost, state)
+def _show(network: Network, batch: int, cost: Costs | None, step: int | None) -> None:
+    facts = _facts(network, batch, cost, step)
     rows = [
         (
             row["name"],

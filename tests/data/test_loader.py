@@ -80,6 +80,11 @@ def test_samples_can_be_shuffled_once(numbers):
     assert samples(loader.epoch(1)) == samples(loader.epoch(2)) != list(range(50))
 
 
+@pytest.mark.parametrize(("count", "expected"), [(1, [0]), (2, [0, 1]), (9, [0, 4, 8])])
+def test_some_samples_are_from_the_first_to_the_last(numbers, count, expected):
+    assert samples(Loader(numbers(count), 4).some(3)) == expected
+
+
 def test_an_epoch_can_be_repeated(numbers):
     loader = Loader(numbers(50), 50, shuffle="epoch")
     assert samples(loader.epoch(3)) == samples(loader.epoch(3))

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rmldnn.errors import ConfigError
-from rmldnn.output.places import make_folder, require_room
+from rmldnn.output.places import make_folder, require_place, require_room
 
 
 def test_a_folder_is_made(tmp_path):
@@ -20,6 +20,23 @@ def test_a_folder_is_made(tmp_path):
 def test_a_folder_that_takes_no_files_is_a_fault_of_its_key(path):
     with pytest.raises(ConfigError, match=rf"^x: cannot write to `{path}`: .*; name a place that you may write to"):
         make_folder(path, key="x")
+
+
+def test_a_folder_that_could_be_made_is_not_made(tmp_path):
+    require_place(tmp_path / "a" / "b", key="x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/proc/1", "/proc/new/deep"])
+def test_a_folder_that_could_not_be_made_is_a_fault_of_its_key(path):
+    with pytest.raises(ConfigError, match=rf"^x: cannot write to `{path}`: .*; name a place that you may write to"):
+        require_place(path, key="x")
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(ConfigError, match="a file is in the place of a folder"):
+        require_place(tmp_path / "a" / "b", key="x")
 
 
 def test_room_that_there_is_not(tmp_path):

@@ -1,0 +1,108 @@
+"""Changes of the text of a configuration that mend it."""
+
+import pytest
+
+from rmldnn.config.mending import mend, patch
+from rmldnn.config.reader import read_text
+from rmldnn.config.spec import judged
+from rmldnn.errors import ConfigError, Problem, Remedy
+
+TEXT = """\
+{
+    "neural_network": {
+        "layers": "net.json",  // ours
+        "data": {"input_type": "images", "input_path": "a", "target_type": "labels"},
+        "loss": {"function": "NLL"},
+        "optimizer": {
+            "type": "SGD",
+            "momentum": 0.5
+        }
+    }
+}
+"""
+
+
+def problems(text, name="config.json"):
+    try:
+        judged(read_text(text, name))
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def mended(text, name="config.json"):
+    result, made = mend(text, name, lambda changed: problems(changed, name))
+    return result, [change.line for change in made]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ('"momentum": 0.5', '"momentun": 0.5', 8),
+        ('"type": "SGD"', '"type": "RMSpropp"', 7),
+        ('"input_path"', '"input_pth"', 4),
+        ('"loss": {"function": "NLL"}', '"loss": {"functoin": "NLL"}', 5),
+        ('"loss": {"function": "NLL"}', '"loss": "CrossEntropyy"', 5),
+    ],
+)
+def test_a_near_miss_is_mended_where_it_stands(right, wrong, line):
+    text, lines = mended(TEXT.replace(right, wrong))
+    assert lines == [line]
+    assert problems(text) == []
+    assert "// ours" in text
+
+
+def test_the_text_is_the_same_but_for_the_word():
+    assert mended(TEXT.replace("momentum", "momentun"))[0] == TEXT
+
+
+def test_a_list_is_made_of_a_single_value_as_it_was_written():
+    text = TEXT.replace('{"function": "NLL"}', '{"function": "NLL", "weight": 5e-1}')
+    assert '"weight": [5e-1]' in mended(text)[0]
+
+
+def test_a_line_that_is_there_twice_goes():
+    text = TEXT.replace('"momentum": 0.5', '"momentum": 0.5,\n            "momentum": 0.5')
+    assert mended(text)[1] == [9]
+
+
+def test_a_key_that_is_there_with_two_values_stays():
+    text = TEXT.replace('"momentum": 0.5', '"momentum": 0.5,\n            "momentum": 0.6')
+    assert mended(text) == (text, [])
+
+
+def test_a_change_that_brings_a_new_problem_is_not_made():
+    text = TEXT.replace('"momentum": 0.5', '"momentun": "much"')
+    assert mended(text) == (text, [])
+
+
+def test_a_word_that_may_be_another_is_not_changed():
+    text = TEXT.replace('"SGD"', '"Adma"')  # Adam, or AdamW
+    assert mended(text) == (text, [])
+    assert [patch(problem, text, "config.json").safe for problem in problems(text)] == [False]
+
+
+def test_the_ends_of_lines_stay():
+    text = TEXT.replace("\n", "\r\n")
+    assert mended(text.replace("momentum", "momentun"))[0] == text
+
+
+def test_yaml():
+    text = "neural_network:\n  layers: net.json\n  data: {input_type: images, input_path: a, target_type: labels}\n"
+    text += "  loss: NLL\n  optimizer:\n    type: SGD\n    momentun: 0.5  # ours\n"
+    assert mended(text, "config.yaml") == (text.replace("momentun", "momentum"), [7])
+
+
+def test_of_several_words_of_a_line_the_one_of_the_key():
+    problem = Problem("loss.alpha", "", "f:1", remedy=Remedy("value", 0.5, [0.5]))
+    assert patch(problem, '{"beta": 0.5, "alpha": 0.5}', "f").new == '{"beta": 0.5, "alpha": [0.5]}'
+
+
+def test_a_word_that_is_not_certain_is_left():
+    problem = Problem("metrics[0]", "", "f:1", remedy=Remedy("value", "a", "b"))
+    assert patch(problem, '["a", "a"]', "f") is None
+
+
+def test_a_problem_of_another_file_has_no_change():
+    problem = Problem("loss", "", "g:1", remedy=Remedy("value", "a", "b"))
+    assert patch(problem, '"a"', "f") is None
