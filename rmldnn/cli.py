@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import rmldnn
 from rmldnn.engine.leaving import LeftError
 from rmldnn.errors import ConfigError, RmldnnError, StoppedError
-from rmldnn.verbs import VERBS, Parser, add_configuration, configuration
+from rmldnn.verbs import VERBS, Parser, add_configuration, configuration, sweeping
 from rmldnn.verbs.starting import add_options, processes, start
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Trains and runs deep-learning models from one configuration file.
   rmldnn config.json num_epochs=3 optimizer=adam         ... with some values changed
   rmldnn config.json +preset=fast                        ... with those of a preset
   rmldnn network=unet data=images loss=dice ...          without any file
+  rmldnn config.json -m optimizer=adam,sgd               a sweep: with each of several values
   rmldnn config.json --procs 2                           ... in two processes; auto: one for each GPU
   mpirun -np 2 rmldnn config.json                        ... the same by another launcher"""
 
@@ -60,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.add_argument("--version", action="version", version=f"rmldnn {rmldnn.__version__}")
     add_options(parser)
+    sweeping.add_options(parser)
+    sweeping.add_workers(parser)
     return parser
 
 
@@ -73,7 +76,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     options = _parser().parse_intermixed_args(arguments)
     options.file, options.overrides = configuration(options.words, options.config)
-    if options.resume:
+    if options.resume and not options.multirun:  # a sweep goes on anyhow
         options.overrides = [*options.overrides, "checkpoints.resume=auto"]
     return options
 
@@ -116,6 +119,8 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
         return spec.load(options.file, task=options.app, lenient=options.lenient, changes=options.overrides)
 
+    if options.multirun:
+        return sweeping.sweep(options, load)
     if (code := processes(options.procs, arguments, load, options.overrides)) is not None:
         return code
     start(load, options.overrides, lenient=options.lenient, console=options.log, timeout=options.timeout)

@@ -16,6 +16,8 @@ DOORS = {
     "deepspeed": {"engine/deepspeed.py"},
     "pydantic": {"component.py"},
     "yaml": {"config/reader.py", "config/describe.py"},
+    "optuna": {"sweeps/study.py", "sweeps/plots.py"},
+    "matplotlib": {"sweeps/plots.py"},
 }
 ROOMS = {
     "rich": "output/",

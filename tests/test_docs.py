@@ -31,6 +31,7 @@ NAMES = (
     "docs/detection.md",
     "docs/recipes.md",
     "docs/transfer.md",
+    "docs/sweeps.md",
 )
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 FENCED = {name: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for name, text in PAGES.items()}
@@ -85,6 +86,10 @@ def ready(pictures, config, fork_server):
                 trained(config, "data.test_output_path=predictions")
                 Path("predictions/output_1.h5").rename("predictions/output_12.h5")
                 written({**config, "data": {**config["data"], "test_output_path": "predictions"}})
+            case "docs/sweeps.md":
+                pytest.importorskip("optuna")
+                section = {"optimizer.learning_rate": {"log": [1e-3, 1e-1]}, "num_trials": 2}
+                written({**config, "num_epochs": 1, "sweep": section})
             case "docs/transfer.md":
                 trained(config)
                 few = [{"layers": "conv.*", "learning_rate": 1e-3}]

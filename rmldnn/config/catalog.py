@@ -41,6 +41,7 @@ GROUPS = {
     "multigrid": "rmldnn.engine.multigrid",
     "predictions": "rmldnn.output.predictions",
     "tracker": "rmldnn.output.trackers",
+    "sweep": "rmldnn.sweeps.settings",
 }
 
 PLUGINS = "plugins"

@@ -20,6 +20,7 @@ from rmldnn.config.parts import check_layers, check_parts, in_parts
 from rmldnn.config.pde import check_equation
 from rmldnn.config.requirements import check_requirements
 from rmldnn.config.samples import check_data, trains
+from rmldnn.config.sweep import check_sweep
 from rmldnn.config.zero import check_zero
 from rmldnn.errors import Problem, Remedy
 from rmldnn.optimizers.groups import check_groups
@@ -180,6 +181,7 @@ _JUDGES = {
     "multigrid": _multigrid,
     "checkpoints": _checkpoints,
     "engine": _engine,
+    "sweep": check_sweep,
 }
 _LISTS: Mapping[str, Callable[[list[Any]], Iterator[Problem]]] = {"loss": _losses}
 """Sections that may be lists."""

@@ -145,6 +145,12 @@ def _page() -> Iterator[str]:
     yield "## `engine`\n"
     yield from _table([catalog.only("engine")])
     yield (
+        "## `sweep`\n\nWhat `rmldnn config.json -m` tries ([sweeps](sweeps.md)). Besides these keys the section has "
+        "parameters: keys of the configuration, with dots, each with a list of values or a range: "
+        '`{"optimizer": ["Adam", "SGD"], "optimizer.learning_rate": {"log": [1e-5, 1e-2]}}`.\n'
+    )
+    yield from _table([catalog.only("sweep")])
+    yield (
         "## `deepspeed`\n\nSettings of [DeepSpeed](https://www.deepspeed.ai/docs/config-json/), laid over those that "
         "follow from `engine`; `rmldnn config --deepspeed config.json` prints the result. What the configuration says "
         "in its own words (batches, precision, optimizer) is not said here again.\n"

@@ -17,7 +17,7 @@ Values = dict[str, Any]
 
 SECTIONS = (
     "task", "network", "data", "loss", "optimizer", "metrics", "early_stopping", "multigrid", "tracking", "checkpoints",
-    "engine", "deepspeed",
+    "engine", "deepspeed", "sweep",
 )  # fmt: skip
 TOP = ("job", "network", "compute")
 """Groups whose keys stand at the top level."""
@@ -25,7 +25,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "": TOP,
     "data": ("data", "predictions"),
     "data.slicers": ("slicer",),
-    **{name: (name,) for name in ("checkpoints", "early_stopping", "multigrid", "engine")},
+    **{name: (name,) for name in ("checkpoints", "early_stopping", "multigrid", "engine", "sweep")},
 }
 """Groups of a single component whose keys a section has anyhow, by its path."""
 CHOSEN: Mapping[str, tuple[str, str]] = {

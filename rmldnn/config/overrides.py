@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, QuotedString, ValueType
 from hydra.errors import HydraException
 
 from rmldnn.component import near_miss
@@ -57,6 +57,9 @@ class Changes:
         return any(items.startswith(f"{word}.") or f"{word}.".startswith(f"{path}.") for word in self.paths)
 
 
+_TRIALS = "; trials of a sweep are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`"
+
+
 def parse(texts: Sequence[str]) -> Changes:
     """Understands `optimizer.learning_rate=0.02`, `loss=mse`, `~checkpoints`, ... (Hydra's grammar).
 
@@ -97,12 +100,83 @@ def _read(text: str, parser: OverridesParser) -> Override:
         plain = _json(value)
         if not sign or plain is None or "${" in value:
             raise
-        return parser.parse_override(f"{key}={_spelt(plain)}")
+        return parser.parse_override(f"{key}={spelt(plain)}")
     key, _, word = text.partition("=")
     number = read.value()
     if not isinstance(number, float) or not math.isfinite(number) or whole_number(word, number) is number:
         return read
     return parser.parse_override(f"{key}={whole_number(word, number)}")
+
+
+def sweeps(texts: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Splits a command line into texts that set one value each, and what names several: the parameters of a sweep.
+
+    Several values are, in Hydra's grammar, `a,b`, `choice(a,b)` and `range(1,5)`; ranges are `interval(0,1)`,
+    `tag(log,interval(1e-5,1e-2))` and `int(interval(4,64))`.
+
+    Returns:
+        The texts, and domains by path, as the section `sweep` has them.
+
+    Raises:
+        ConfigError: With every problem of every text.
+    """
+    rest: list[str] = []
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    parser = OverridesParser.create()
+    for text in texts:
+        try:
+            item = _read(text, parser)
+        except HydraException:
+            rest.append(text)  # whoever takes it tells what is wrong
+            continue
+        if not item.is_sweep_override():
+            rest.append(text)
+            continue
+        key, value = str(item.key_or_group), item.value()
+        if item.is_discrete_sweep() and not isinstance(value, Glob):
+            words = text.partition("=")[2].split(",") if item.value_type is ValueType.SIMPLE_CHOICE_SWEEP else []
+            found[key] = _listed(item, words)
+        elif isinstance(value, IntervalSweep):
+            whole, log = isinstance(value.start, int), "log" in value.tags
+            kind = ("log_integer" if log else "integer") if whole else ("log" if log else "uniform")
+            found[key] = {kind: [value.start, value.end]}
+        else:
+            problems.append(Problem(key, f"`{text}` names no values; list them: {key}=a,b", COMMAND_LINE))
+    if problems:
+        raise ConfigError(problems)
+    return rest, found
+
+
+def values(texts: Sequence[str]) -> dict[str, Any]:
+    """What texts set, value by path, as it is written there.
+
+    Raises:
+        ConfigError: With every text that cannot be read.
+    """
+    found, problems = {}, []
+    parser = OverridesParser.create()
+    for text in texts:
+        try:
+            item = _read(text, parser)
+            found[str(item.key_or_group)] = item.value()
+        except HydraException:
+            problems.append(Problem("", f"cannot read `{text}`; write key=value", COMMAND_LINE))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _listed(item: Override, words: Sequence[str]) -> list[Any]:
+    """The values of a text that names several; `1e3,1e4` are whole numbers, as in a file."""
+    values = [value.text if isinstance(value, QuotedString) else value for value in item.sweep_iterator()]
+    if len(words) == len(values):
+        pairs = zip(words, values, strict=True)
+        return [
+            whole_number(word, value) if isinstance(value, float) and math.isfinite(value) else value
+            for word, value in pairs
+        ]
+    return values
 
 
 def _json(value: str) -> Any:
@@ -113,12 +187,12 @@ def _json(value: str) -> Any:
         return None if value[:1] in tuple("[{'\"") or not value else value
 
 
-def _spelt(value: Any) -> str:
+def spelt(value: Any) -> str:
     """A plain value in Hydra's grammar."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_spelt(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{spelt(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return f"[{','.join(map(_spelt, value))}]"
+        return f"[{','.join(map(spelt, value))}]"
     if isinstance(value, str):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return json.dumps(value)
@@ -131,7 +205,7 @@ def _take(item: Override, changes: Changes) -> Problem | None:
     if not key:
         return Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
     if item.is_sweep_override():
-        return Problem("", f"`{text}` names several values; a run takes one")
+        return Problem("", f"`{text}` names several values; a run takes one, and -m sweeps over all of them")
     if _RESOLVER.search(text):
         message = f"`{text}` asks for something outside of the configuration; write what it stands for"
         return Problem(key, f"{message} (a shell replaces $HOME by itself)")
@@ -145,8 +219,9 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         changes.dropped.append(key.lstrip("~"))
     elif internal:
         return Problem(key, "cannot be set here; set single keys, such as checkpoints.save=./model/")
-    elif key.startswith("hydra."):
-        return Problem(key, "cannot be set here")
+    elif key.lstrip("+~").startswith(("hydra.", "hydra/")):
+        runs = "launcher" in key or "sweep" in key
+        return Problem(key, f"cannot be set here{_TRIALS if runs else ''}")
     elif (part := key.lstrip("~").removeprefix("layers.")) in PARTS and part != key:
         if item.is_delete() or value is None:
             changes.layers[part] = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rmldnn.component import Form, Parameter
-from rmldnn.config import catalog, meanings
+from rmldnn.config import catalog, domains, meanings
 from rmldnn.config.groups import ROOT
 from rmldnn.config.keys import CHOSEN, PLAIN, SECTIONS, TOP, Values
 from rmldnn.config.parts import PARTS
@@ -71,6 +71,8 @@ def _section(name: str) -> Values:
             return _any_of(_defined("tracker"), {"type": "array", "items": _defined("tracker")}, _NULL)
         case "deepspeed":
             return _any_of({"type": "object"}, _NULL)
+        case "sweep":
+            return _any_of(_sweep(), _NULL)
         case _ if name in CHOSEN:
             return _any_of(_named_or(name, _chosen(name)), _NULL)
         case _:
@@ -137,6 +139,15 @@ def _term(keys: Values) -> Values:
     """A loss of a sum has a weight, if it has no list of weights by that name, or a factor."""
     weight = _any_of(_NUMBER, keys["weight"]) if "weight" in keys else _NUMBER
     return {**keys, "weight": weight, "factor": _NUMBER}
+
+
+def _sweep() -> Values:
+    """Settings, and parameters by their paths."""
+    bounds = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    ranges = {**dict.fromkeys(domains.KINDS, bounds), domains.STEP: {"type": "number", "exclusiveMinimum": 0}}
+    one = {"type": "object", "properties": ranges, "additionalProperties": False, "minProperties": 1}
+    listed = {"type": "array", "minItems": 1}
+    return {**_plain("sweep"), "additionalProperties": _any_of(listed, one)}
 
 
 def _optimizer(keys: Values) -> Values:

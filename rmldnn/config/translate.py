@@ -84,6 +84,7 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
         ConfigError: An override cannot be understood, or the composed configuration is wrong.
     """
     values = _copy(spec.values) if spec else {}
+    values.pop("sweep", None)  # it is about many runs, and this is one
     changes = overrides.parse(texts)
     chosen = groups.choices(values)
     notices: list[Problem] = []

@@ -18,7 +18,7 @@ from rmldnn.launching import slurm
 from rmldnn.launching.slurm import Job
 from rmldnn.networks import keras
 from rmldnn.output.run_folder import RUNS, STATES
-from rmldnn.verbs import add_configuration, configuration, loaded_configuration, parser
+from rmldnn.verbs import add_configuration, configuration, loaded_configuration, parser, sweeping
 
 DESCRIPTION = """\
 Checks a configuration, writes and shows a batch script, and submits it to SLURM. When the time of the job is over, a
@@ -26,7 +26,8 @@ training saves its state, and the job puts itself into the queue again and goes 
 
   rmldnn submit config.json --nodes 4 --gpus-per-node 4 --time 2:00:00   a process for each of 16 GPUs
   rmldnn submit config.json --procs-per-node 2 --time 30 --print         only show the script
-  rmldnn submit config.json --time 30 -- --mem=0 --exclusive             with further lines for sbatch"""
+  rmldnn submit config.json --time 30 -- --mem=0 --exclusive             with further lines for sbatch
+  rmldnn submit config.json -m --time 2:00:00 -- --array=1-8             a sweep, whose trials eight jobs share out"""
 _CORES = 8
 """Of each process beside GPUs: one that learns, and some that read; many clusters would give it a single one."""
 
@@ -46,13 +47,18 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--account", default="", metavar="NAME", help="who pays")
     options.add_argument("--image", metavar="FILE", help="run in this image of Apptainer, a file `.sif`")
     options.add_argument("--print", action="store_true", dest="show", help="only show the script")
+    sweeping.add_options(options)
     given = options.parse_intermixed_args(words[:cut])
     file, changes = configuration(given.words)
-    config = _checked(given)
+    config = _swept(given) if given.multirun else _checked(given)
     job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])
     command = [*_program(given), *([file] if file else []), *changes]
     command += [*([f"--app={given.app}"] if given.app else []), *(["--lenient"] if given.lenient else [])]
-    text = slurm.script(job, command, *_folder(job.name, config))
+    if given.multirun:
+        folder = sweeping.folder(given, file)
+        text = slurm.script(job, [*command, "-m", f"--sweep-folder={folder}"], (), sweeping.progress(folder))
+    else:
+        text = slurm.script(job, command, *_folder(job.name, config))
     path = Path(f"{job.name}.sbatch")
     if not given.show:
         _require_ours(path)
@@ -78,6 +84,20 @@ def _checked(given: argparse.Namespace) -> dict[str, Any]:
     if config.get("layers") is not None:
         parts.each(config["layers"], keras.read)
     return config
+
+
+def _swept(given: argparse.Namespace) -> dict[str, Any]:
+    """The composed configuration of a sweep's first trial.
+
+    Raises:
+        ConfigError: The sweep is wrong, or its trials would be shared out among the processes of a job.
+    """
+    from rmldnn.sweeps import space
+
+    if given.nodes > 1 or max(given.procs_per_node or 1, given.gpus_per_node) > 1:
+        message = "a sweep's job is one process; `-- --array=1-8` submits eight jobs, which share out the trials"
+        raise ConfigError(Problem("-m", message, "command line"))
+    return space.read(*loaded_configuration(given)).base
 
 
 def _program(given: argparse.Namespace) -> list[str]:

@@ -1,0 +1,118 @@
+"""What a sweep leaves behind: `trials.csv`, the best configuration and network in `best_model/`, a table, plots."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rmldnn.config.groups import ROOT
+from rmldnn.config.keys import Values
+from rmldnn.disk import replacing
+from rmldnn.output.places import saving
+from rmldnn.output.rows import number
+from rmldnn.output.tables import print_table
+from rmldnn.sweeps.trial import MODEL, Outcome, Trial
+
+TABLE = "trials.csv"
+BEST = "best_model"
+_COLUMNS = ("trial", "state", "value", "epoch", "epochs", "seconds")
+
+Trials = Sequence[tuple[Trial, Outcome]]
+
+
+def best(trials: Trials, *, minimize: bool) -> tuple[Trial, Outcome] | None:
+    """The best of the trials that were completed; of equals the first."""
+    sign = 1 if minimize else -1
+    done = [
+        (sign * outcome.value, trial.number, trial, outcome)
+        for trial, outcome in trials
+        if outcome.state == "complete" and outcome.value is not None
+    ]
+    return min(done, key=lambda item: item[:2])[2:] if done else None
+
+
+def write_table(folder: Path, trials: Trials) -> None:
+    """Writes `trials.csv`: a row for each trial, with a column for each parameter."""
+    parameters = list(dict.fromkeys(path for trial, _ in trials for path in trial.values))
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([*_COLUMNS, *parameters, "failure"])
+    for trial, outcome in trials:
+        rows.writerow([*_row(trial, outcome), *(trial.values.get(path) for path in parameters), outcome.failure])
+    with saving(str(folder / TABLE)), replacing(folder / TABLE) as partial:
+        partial.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _row(trial: Trial, outcome: Outcome) -> list[object]:
+    value = "" if outcome.value is None else outcome.value
+    return [trial.number, outcome.state, value, outcome.epoch or "", outcome.epochs, outcome.seconds]
+
+
+def keep(folder: Path, trial: Trial, outcome: Outcome, monitor: str, config: Mapping[str, object]) -> None:
+    """Makes `best_model/`: the configuration of a trial, its best network, and what it reached.
+
+    Args:
+        folder: The sweep's folder.
+        trial: The best trial.
+        outcome: How it ended.
+        monitor: What is best in it.
+        config: Its composed configuration, with the user's own places of outputs.
+    """
+    new, old = folder / f".{BEST}", folder / BEST
+    about: Values = {
+        "trial": trial.number,
+        "monitor": monitor,
+        "value": outcome.value,
+        "epoch": outcome.epoch,
+        "parameters": dict(trial.values),
+    }
+    with saving(str(old)):
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        for path in (trial.folder / MODEL).glob("model_checkpoint_best.*"):
+            shutil.copyfile(path, new / path.name)
+        for name, content in (("config.json", {ROOT: config}), ("trial.json", about)):
+            (new / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        shutil.rmtree(old, ignore_errors=True)
+        new.rename(old)
+
+
+def kept(folder: Path) -> int | None:
+    """Number of the trial in `best_model/`, if there is one."""
+    try:
+        return int(json.loads((folder / BEST / "trial.json").read_text(encoding="utf-8"))["trial"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
+    """Prints the table of all trials, the best first."""
+    parameters = list(dict.fromkeys(path for trial, _ in trials for path in trial.values))
+    order = ("complete", "pruned", "failed")
+    sign = 1 if minimize else -1
+    ranked = sorted(
+        trials,
+        key=lambda item: (order.index(item[1].state), sign * (item[1].value or 0.0), item[0].number),
+    )
+    rows = [
+        [
+            str(trial.number),
+            outcome.state,
+            "" if outcome.value is None else number(outcome.value),
+            f"{outcome.epoch}/{outcome.epochs}" if outcome.epoch else "",
+            f"{outcome.seconds:.1f}",
+            *(_shown(trial.values.get(path)) for path in parameters),
+            outcome.failure,
+        ]
+        for trial, outcome in ranked
+    ]
+    columns = [">Trial", "State", f">{monitor}", ">Epoch", ">Seconds", *parameters, ""]
+    print_table("Trials", columns, rows)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -1,0 +1,150 @@
+"""Starts a sweep: what `rmldnn config.json -m` does."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rmldnn.engine.ranks import Ranks, surroundings
+from rmldnn.errors import ConfigError, LaunchError, Problem, RmldnnError
+from rmldnn.output.run_folder import STATES
+
+if TYPE_CHECKING:
+    from rmldnn.config.spec import Spec
+    from rmldnn.sweeps.space import Wanted
+
+SWEEPS = Path("sweeps")
+AUTO = "auto"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Gives a command line what a sweep is asked for by."""
+    parser.add_argument(
+        "-m",
+        "--multirun",
+        action="store_true",
+        help="a sweep: run with the values of `sweep` and of optimizer=adam,sgd",
+    )
+    parser.add_argument(
+        "--sweep-folder", metavar="DIR", help="folder of a sweep, which goes on if it is there (sweeps/NAME)"
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Gives a command line the number of trials that run at once."""
+    parser.add_argument("--workers", metavar="N", help="trials of a sweep at once (1); auto: one for each GPU")
+
+
+def folder(given: argparse.Namespace, file: str | None) -> Path:
+    """The folder of a sweep."""
+    return Path(given.sweep_folder) if given.sweep_folder else SWEEPS / Path(file or "rmldnn").stem
+
+
+def progress(folder: Path) -> str:
+    """A command of the shell whose output is another one when a sweep has come further."""
+    place = shlex.quote(str(folder))
+    return f"cat {place}/trials.csv 2>/dev/null; ls {place}/trials/*/{STATES} 2>/dev/null"
+
+
+def sweep(options: argparse.Namespace, load: Callable[[], Spec]) -> int:
+    """Runs a sweep, or goes on with it; the exit code.
+
+    Args:
+        options: The command line.
+        load: Reads and checks the configuration.
+
+    Raises:
+        RmldnnError: Whatever a user can mend.
+    """
+    if Ranks.from_environment().world > 1:
+        raise LaunchError("a launcher has started several processes; a sweep starts its own: --workers, --procs")
+    spec = load()
+    from rmldnn.sweeps import space
+
+    wanted = space.read(spec, options.overrides)
+    return _run(options, spec, wanted)
+
+
+def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
+    from rmldnn.config import translate
+    from rmldnn.output.records import connect
+    from rmldnn.sweeps import plots, report, settings
+    from rmldnn.sweeps.driver import Plan, described, drive
+    from rmldnn.sweeps.space import assigned
+    from rmldnn.sweeps.study import Study
+    from rmldnn.sweeps.trial import Outcome, Trial
+
+    chosen = settings.sweep(**wanted.settings)
+    place = folder(options, options.file)
+    workers, devices = _workers(options.workers)
+    study = Study(place, chosen, wanted.space, wanted.base)
+    monitor = chosen.monitor
+    plan = Plan(_command(options, wanted.changes), wanted.base, monitor, workers, devices, surroundings())
+
+    def written() -> None:
+        with study.alone():
+            trials = study.trials()
+            report.write_table(place, trials)
+            top = report.best(trials, minimize=chosen.minimize)
+            if top is not None and report.kept(place) != top[0].number:
+                config = translate.compose(spec, [*wanted.changes, *assigned(top[0].values)]).values
+                report.keep(place, *top, monitor, config)
+
+    def ended(trial: Trial, outcome: Outcome) -> None:
+        print(described(trial, outcome, monitor), flush=True)
+        written()
+
+    disconnect = connect(lambda line: print(line, flush=True))
+    try:
+        begun = len(study.trials())
+        print(
+            f"Sweep of {study.total} trial{'s' if study.total > 1 else ''}, {begun} of them done: {place}", flush=True
+        )
+        drive(study, plan, ended)
+        written()
+        trials = study.trials()
+        report.print_trials(trials, monitor, minimize=chosen.minimize)
+        drawn = plots.draw(study, monitor)
+    finally:
+        disconnect()
+    top = report.best(trials, minimize=chosen.minimize)
+    if top is None:
+        raise RmldnnError(f"no trial of the sweep was completed; see `{place / report.TABLE}`")
+    print(f"Best: trial {top[0].number}; its configuration and network: {place / report.BEST}")
+    print(f"All trials: {place / report.TABLE}" + (f"; plots: {drawn[0].parent}" if drawn else ""))
+    return 0
+
+
+def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
+    """The command line of each trial, behind `rmldnn`."""
+    plugins = [word for word in options.words if word.partition("=")[0].lstrip("+") == "plugins"]
+    words = [*([options.file] if options.file else []), *plugins, *changes, "--log=plain"]
+    words += [f"--app={options.app}"] if options.app else []
+    words += ["--lenient"] if options.lenient else []
+    words += [f"--procs={options.procs}"] if options.procs else []
+    return [*words, f"--timeout={options.timeout:g}"]
+
+
+def _workers(text: str | None) -> tuple[int, list[str]]:
+    """How many trials run at once, and the GPUs that they share out.
+
+    Raises:
+        ConfigError: It is no number.
+    """
+    text = text or "1"
+    if text != AUTO and (not text.isdecimal() or int(text) < 1):
+        message = f"must be a positive integer or `{AUTO}`, got `{text}`"
+        raise ConfigError(Problem("--workers", message, "command line"))
+    if text == "1":
+        return 1, []
+    given = surroundings().get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        import torch  # which alone knows how many there are
+
+        devices = [str(index) for index in range(torch.cuda.device_count())]
+    else:
+        devices = [name for name in given.split(",") if name]
+    return (max(1, len(devices)) if text == AUTO else int(text)), devices

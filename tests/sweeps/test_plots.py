@@ -1,0 +1,39 @@
+"""The drawings of a sweep."""
+
+import logging
+import sys
+
+import pytest
+
+pytest.importorskip("optuna")
+
+from rmldnn.sweeps import plots
+from tests.sweeps.test_study import GRID, complete, opened
+
+
+@pytest.fixture
+def study(tmp_path):
+    study = opened(tmp_path, GRID)
+    for value in (3.0, 1.0, 4.0):
+        complete(study, value)
+    return study
+
+
+def test_three_pictures_are_drawn(study):
+    pytest.importorskip("matplotlib")
+    drawn = plots.draw(study, "test_loss")
+    assert [path.name for path in drawn] == ["history.png", "parallel_coordinate.png", "importance.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+
+
+def test_one_trial_gives_nothing_to_compare(tmp_path):
+    study = opened(tmp_path, GRID)
+    complete(study)
+    assert plots.draw(study, "test_loss") == []
+
+
+def test_without_matplotlib_the_remedy_is_told(study, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with caplog.at_level(logging.INFO, "rmldnn"):
+        assert plots.draw(study, "test_loss") == []
+    assert "type: pip install 'rmldnn[sweep]'" in caplog.text

@@ -1,0 +1,172 @@
+"""`rmldnn config.json -m`: sweeps as users have them, in processes of their own."""
+
+import csv
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("optuna")
+
+from rmldnn.config import spec
+from rmldnn.sweeps import space
+from rmldnn.sweeps.driver import Plan
+from rmldnn.sweeps.settings import sweep
+from rmldnn.sweeps.study import Study
+from rmldnn.sweeps.trial import Outcome
+from tests.processes import ended, started
+
+pytestmark = pytest.mark.slow
+
+PLACE = Path("sweeps/config")
+
+
+def written(config, **changes):
+    Path("config.json").write_text(json.dumps({"neural_network": {**config, **changes}}))
+
+
+def table():
+    with (PLACE / "trials.csv").open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def test_a_grid_of_four(pictures, config, fork_server):
+    written(config)
+    words = ("optimizer=adam,sgd", "optimizer.learning_rate=1e-4,1e-1", "sweep.monitor=test_accuracy", "--workers", "2")
+    result = fork_server(pictures, "config.json", "-m", *words)
+    assert result.code == 0, result.err
+    trials = table()
+    assert [(row["optimizer"], row["optimizer.learning_rate"]) for row in trials] == [
+        ("adam", "0.0001"),
+        ("adam", "0.1"),
+        ("sgd", "0.0001"),
+        ("sgd", "0.1"),
+    ]
+    assert {row["state"] for row in trials} == {"complete"}
+    best = json.loads((PLACE / "best_model/trial.json").read_text())
+    assert best["value"] == max(float(row["value"]) for row in trials)
+    assert float(trials[best["trial"]]["value"]) == best["value"]
+    assert not Path("model").exists(), "trials write into their own folders"
+    assert not Path("out_train.txt").exists()
+    assert (PLACE / f"trials/{best['trial']}/out_test.txt").exists()
+
+    checkpoint = f"checkpoints.load={PLACE}/best_model/model_checkpoint_best.pt"
+    again = fork_server(pictures, PLACE / "best_model/config.json", checkpoint, "data.input_path=null", "outfile=again")
+    assert again.code == 0, again.err
+    assert float(Path("again_test.txt").read_text().split()[-1]) == pytest.approx(best["value"], abs=5e-4)
+
+    once_more = fork_server(pictures, "config.json", "-m", *words)
+    assert once_more.code == 0, once_more.err
+    assert "Sweep of 4 trials, 4 of them done" in once_more.out
+    assert table() == trials
+
+
+def test_a_sweep_that_was_killed_goes_on(pictures, config, fork_server):
+    config["checkpoints"]["state_interval"] = 0
+    written(config, num_epochs=20, sweep={"optimizer.learning_rate": {"log": [1e-3, 1e-1]}, "num_trials": 1})
+    whole = fork_server(pictures, "config.json", "-m", "--sweep-folder", "whole")
+    assert whole.code == 0, whole.err
+
+    worker = started("config.json", "-m")
+    state, history = PLACE / "trials/0/state", PLACE / "trials/0/history.csv"
+    while not (list(state.glob("epoch_*")) and history.exists() and history.read_text().count("\n") > 2):
+        assert worker.poll() is None, worker.communicate()
+        time.sleep(0.01)
+    worker.kill()
+    worker.communicate()
+    result = fork_server(pictures, "config.json", "-m")
+    assert result.code == 0, result.err
+    assert "Sweep of 1 trial, 0 of them done" in result.out
+    assert "Trial 0 goes on" in result.out
+    assert "Going on with epoch" in (PLACE / "trials/0/log.txt").read_text()
+    timeless = [{**row, "seconds": ""} for row in table()]
+    with Path("whole/trials.csv").open(newline="") as rows:
+        assert timeless == [{**row, "seconds": ""} for row in csv.DictReader(rows)]
+
+
+def test_a_sweep_that_is_told_to_leave_saves_the_states_of_its_trials(endless, fork_server):
+    worker = started("config.json", "-m", "run_folder=null", "optimizer.learning_rate=0.1,0.2")
+    state = PLACE / "trials/0/state"
+    while not list(state.glob("epoch_*")):
+        assert worker.poll() is None, worker.communicate()
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGTERM)
+    code, err = ended(worker, within=120)
+    assert code == 128 + signal.SIGTERM
+    assert "the sweep was told to leave; 0 of 2 trials are over, the same command goes on" in err
+    assert "stopped by SIGTERM; the state is in" in (PLACE / "trials/0/log.txt").read_text()
+
+
+def test_a_trial_that_promises_little_is_stopped(pictures, config, fork_server):
+    section = {"optimizer.learning_rate": {"log": [1e-9, 1e-8]}, "num_trials": 2, "num_startup_trials": 1}
+    written(config, num_epochs=100000, outfile=None, sweep=section)
+    wanted = space.read(spec.load("config.json"), ())
+    study = Study(PLACE, sweep(**wanted.settings), wanted.space, wanted.base)
+    good = study.next()
+    good.report(dict.fromkeys(range(1, 200), 0.0))
+    study.tell(good, Outcome("complete", 0.0, 1, 200))
+    result = fork_server(pictures, "config.json", "-m")
+    assert result.code == 0, result.err
+    assert table()[1]["state"] == "pruned"
+    assert not (PLACE / "trials/1/state").exists()
+
+
+def test_a_trial_that_fails_does_not_end_the_sweep(pictures, config, fork_server):
+    written(config)
+    result = fork_server(pictures, "config.json", "-m", "optimizer.learning_rate=1e38,0.1")
+    assert result.code == 0, result.err
+    one, two = table()
+    assert (one["state"], two["state"]) == ("failed", "complete")
+    assert one["failure"]
+    assert "Best: trial 1" in result.out
+
+
+def test_a_sweep_whose_trials_all_fail_ends(pictures, config, fork_server):
+    written(config, sweep={"optimizer.learning_rate": {"uniform": [0.1, 1]}, "monitor": "test_IoU"})
+    result = fork_server(pictures, "config.json", "-m", "--workers", "3")
+    assert result.code == 1
+    assert "all 3 trials failed, the last one with: sweep.monitor: this run has no `test_IoU`" in result.err
+    assert len(table()) == 3
+
+
+def test_a_wrong_sweep_starts_nothing(pictures, config, fork_server):
+    written(config)
+    result = fork_server(pictures, "config.json", "-m", "optimizer=adam,sgdd", "optimizer.learning_rate=0.1,-1")
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 3
+    assert not Path("sweeps").exists()
+
+
+@pytest.mark.parametrize("number", ["0", "two"])
+def test_a_wrong_number_of_workers_is_told(pictures, config, fork_server, number):
+    written(config)
+    result = fork_server(pictures, "config.json", "-m", "optimizer=adam,sgd", "--workers", number)
+    assert result.code == 2
+    assert f"--workers: must be a positive integer or `auto`, got `{number}`" in result.err
+
+
+def test_workers_share_out_gpus_or_cores():
+    plan = Plan([], {}, "test_loss", 2, ["4", "5", "6"], {})
+    assert [plan.surroundings(slot) for slot in range(2)] == [
+        {"CUDA_VISIBLE_DEVICES": "4,6"},
+        {"CUDA_VISIBLE_DEVICES": "5"},
+    ]
+    crowded = Plan([], {}, "test_loss", 3, ["4", "5"], {})
+    assert [crowded.surroundings(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == ["4", "5", "4"]
+    (threads,) = Plan([], {}, "test_loss", 2, [], {}).surroundings(0).values()
+    assert int(threads) == max(1, len(os.sched_getaffinity(0)) // 2)
+    assert Plan([], {}, "test_loss", 2, [], {"OMP_NUM_THREADS": "7"}).surroundings(1) == {"OMP_NUM_THREADS": "7"}
+
+
+def test_a_job_of_slurm_is_a_worker_of_the_sweep(pictures, config, fork_server):
+    written(config, sweep={"optimizer.learning_rate": [0.1, 0.2]})
+    result = fork_server(pictures, "submit", "config.json", "-m", "--time", "30", "--print", "--", "--array=1-8")
+    assert result.code == 0, result.err
+    assert "#SBATCH --array=1-8\n" in result.out
+    assert "-m rmldnn config.json -m --sweep-folder=sweeps/config " in result.out
+    refused = fork_server(pictures, "submit", "config.json", "-m", "--time", "30", "--nodes", "2", "--print")
+    assert refused.code == 2
+    assert "-m: a sweep's job is one process; `-- --array=1-8` submits eight jobs" in refused.err
