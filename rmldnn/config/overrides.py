@@ -57,7 +57,7 @@ class Changes:
         return any(items.startswith(f"{word}.") or f"{word}.".startswith(f"{path}.") for word in self.paths)
 
 
-_TRIALS = "; trials of a sweep are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`"
+_TRIALS = "; trials are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`"
 
 
 def parse(texts: Sequence[str]) -> Changes:

@@ -113,7 +113,7 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ("num_epochs", "command line: cannot read `num_epochs`; write key=value"),
         ("a=[1", "command line: cannot read `a=[1`"),
         ("hydra.run.dir=x", "command line: hydra.run.dir: cannot be set here"),
-        ("hydra/launcher=joblib", "command line: hydra/launcher: cannot be set here; trials of a sweep are run by"),
+        ("hydra/launcher=joblib", "command line: hydra/launcher: cannot be set here; trials are run by"),
         ("loss._target_=os.system", "command line: loss._target_: cannot be set here"),
         ("experiment=other", "command line: experiment: cannot be set here"),
         ("loss@foo=mse", "command line: loss@foo: cannot be set here"),
