@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 
 from rmldnn.component import near_miss
 from rmldnn.config import catalog, groups
-from rmldnn.config.groups import GROUPS, INPUT, PRESET
+from rmldnn.config.groups import GROUPS, INPUT, PRESET, SCHEDULER
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import whole_number
 from rmldnn.errors import ConfigError, Problem
@@ -41,6 +41,7 @@ class Changes:
         dropped: Sections without choice that are taken away.
         presets: Names of presets, which count less than the rest of the command line.
         layers: Files of layers of the networks of a pair, by part; None takes them away.
+        lists: Sections that are several components, by path.
     """
 
     choices: dict[str, str | None] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Changes:
     dropped: list[str] = field(default_factory=list)
     presets: list[str] = field(default_factory=list)
     layers: dict[str, str | None] = field(default_factory=dict)
+    lists: dict[str, list[Any]] = field(default_factory=dict)
 
     def concern(self, path: str) -> bool:
         """Whether a problem at `path` is about something that the command line says."""
@@ -212,6 +214,8 @@ def _take(item: Override, changes: Changes) -> Problem | None:
     if key == PRESET:
         return _preset(value, changes)
     chosen = [name for name, group in GROUPS.items() if key in group.words]
+    for name in chosen:
+        changes.lists.pop(GROUPS[name].section, None)  # the last word counts
     changes.paths += [GROUPS[name].section for name in chosen] or [key]
     changes.keys += [f"{GROUPS[name].section}.{GROUPS[name].key}" for name in chosen] or [key.lstrip("+~")]
     internal = key in _FIXED or "_target_" in key.split(".") or (item.package and not chosen)
@@ -236,6 +240,10 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         changes.arguments.append(text if text.startswith(("~", "+")) else f"++{text}")
     elif value is None or item.is_delete():
         changes.choices |= dict.fromkeys(chosen)
+    elif isinstance(value, list) and chosen[0] in ("loss", SCHEDULER):  # a sum, a chain
+        changes.choices |= dict.fromkeys(chosen)
+        changes.lists[GROUPS[chosen[0]].section] = value
+        changes.keys.append(GROUPS[chosen[0]].section)
     elif not isinstance(value, str):
         name = next(iter(catalog.group(GROUPS[chosen[0]].kind).values())).name.lower()
         return Problem(key, f"names a component, such as {key}={name}; set its keys one by one")

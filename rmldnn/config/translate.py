@@ -95,6 +95,9 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
         chosen.setdefault(INPUT, None)  # a file says what its data is; only without one that is `images` by default
     notices += _forget(values, chosen, changes)
     notices = [spec.located(item) if spec else item for item in notices]
+    for path, items in changes.lists.items():
+        section, _, key = path.rpartition(".")
+        (values.setdefault(section, {}) if section else values)[key] = items
     layers = values.get("layers")
     if isinstance(layers, (list, dict)):
         values["layers"] = _INLINE

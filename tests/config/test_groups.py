@@ -1,11 +1,8 @@
 """Configurations as Hydra has them: the same as in the words of a file, read, written, composed by Hydra itself."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -209,38 +206,3 @@ def test_what_is_missing_without_a_file_is_told_of_the_command_line():
     with pytest.raises(ConfigError) as caught:
         translate.compose(spec.load(None), ["loss=nll"])
     assert "command line: data" in str(caught.value)
-
-
-@pytest.mark.slow
-def test_three_forms_of_a_run_give_the_same_losses_and_weights(train, pictures, rmldnn, config):
-    save = "checkpoints.save=./model/"
-    assert train(save).code == 0
-    wanted = results()
-    assert rmldnn("translate", "config.json", "--out", "my_conf").code == 0
-    assert rmldnn("my_conf", save).code == 0
-    assert results() == wanted
-    (pictures / "network.json").write_text(json.dumps(config["layers"]))
-    words = [f"{path}={json.dumps(value)}" for path, value in spoken(config | {"layers": "network.json"})]
-    result = rmldnn(*words, save)
-    assert result.code == 0, result.err
-    assert results() == wanted
-
-
-def results():
-    """Losses that a run has logged, but for the time, and bytes of its weights."""
-    weights = torch.load("model/model_checkpoint_2.pt", weights_only=True)["model"]
-    return np.loadtxt("out_train.txt")[:, 1:].tolist(), {name: value.tolist() for name, value in weights.items()}
-
-
-def spoken(values, path=""):
-    """A configuration as changes of the command line."""
-    for key, value in values.items():
-        here = f"{path}.{key}".lstrip(".")
-        if isinstance(value, dict):
-            named = {
-                name: item for name, item in value.items() if name in ("type", "function", "input_type", "target_type")
-            }
-            yield from ((f"{here}.{name}", item) for name, item in named.items())
-            yield from spoken({name: item for name, item in value.items() if name not in named}, here)
-        else:
-            yield here, value

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from rmldnn.config import catalog, spec, translate
@@ -41,6 +43,26 @@ def test_the_command_line_wins_over_the_file(compose):
     assert config["num_epochs"] == 3
     assert config["data"]["batch_size"] == 8
     assert config["layers"] == "other.json"
+
+
+def test_a_sum_of_losses_and_a_chain_of_schedules_are_lists(compose):
+    terms = [{"function": "Dice", "weight": 0.25}, {"function": "NLL"}]
+    chain = [{"type": "Cosine"}, {"type": "Exponential", "gamma": 0.5}]
+    config, _ = compose(f"loss={json.dumps(terms)}", f"optimizer.lr_scheduler={json.dumps(chain)}")
+    assert [term["function"] for term in config["loss"]] == ["Dice", "NLL"]
+    assert config["loss"][0]["weight"] == 0.25
+    assert [link["type"] for link in config["optimizer"]["lr_scheduler"]] == ["Cosine", "Exponential"]
+
+
+@pytest.mark.parametrize("words", [("loss=[{function: Dice}]", "loss=mse"), ("loss=mse", "loss=[{function: Dice}]")])
+def test_of_a_list_and_a_name_the_last_word_counts(compose, words):
+    loss = compose(*words)[0]["loss"]
+    assert (loss["function"] if words[-1] == "loss=mse" else loss[0]["function"]) in ("MSE", "Dice")
+
+
+def test_a_list_of_a_command_line_is_checked_as_that_of_a_file(compose):
+    (line,) = faults(compose, "loss=[{function: NNL}]")
+    assert line.startswith("command line: loss[0].function: there is no loss `NNL`; did you mean `NLL`?")
 
 
 def test_a_list_of_transforms_stays_a_list(compose, classifier):
@@ -119,7 +141,8 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ("loss@foo=mse", "command line: loss@foo: cannot be set here"),
         ("data=labels", "command line: data: `labels` can only be a target"),
         ("loss=", "command line: loss: there is no loss ``"),
-        ("loss=[a]", "command line: loss: names a component, such as loss="),
+        ("network=[a]", "command line: network: names a component, such as network="),
+        ("loss=[a]", "command line: loss[0]: must be an object such as"),
         ("=3", "command line: cannot read `=3`"),
         ("nothing.at.all=1", "command line: nothing: `nothing`: unknown key"),
     ],
