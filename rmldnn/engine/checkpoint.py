@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import pathlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -65,6 +66,15 @@ def checkpoints(
     return Checkpoints(folder, interval, load, format, keep or {}, resume, state_interval, shard_size)
 
 
+def _read(path: str, network: nn.Module, key: str) -> None:
+    kind = "HDF5 file" if weights.is_hdf5(path) else "file"
+    log.info("Loading model checkpoint from %s: %s", kind, path)
+    try:
+        weights.load(path, network)
+    except CheckpointError as error:
+        raise CheckpointError([replace(one, path=key) for one in error.problems]) from None
+
+
 @dataclass(frozen=True)
 class Checkpoints:
     """Where and when to save a network, and what to load it from."""
@@ -91,18 +101,15 @@ class Checkpoints:
         Raises:
             CheckpointError: The file is missing, damaged, no checkpoint, or one of another network.
         """
-        path = self.load
-        if path is None:
-            if not isinstance(layers, str) or not weights.has_weights(layers):
-                return False
-            path = layers
-        kind = "HDF5 file" if weights.is_hdf5(path) else "file"
-        log.info("Loading model checkpoint from %s: %s", kind, path)
-        try:
-            weights.load(path, network)
-        except CheckpointError as error:
-            raise CheckpointError([replace(one, path="checkpoints.load") for one in error.problems]) from None
-        return True
+        if self.load is not None:
+            _read(self.load, network, "checkpoints.load")
+            return True
+        files = layers if isinstance(layers, Mapping) else {"": layers}  # those of a pair by their names
+        found = {part: file for part, file in files.items() if isinstance(file, str) and weights.has_weights(file)}
+        parts = getattr(network, "parts", {})
+        for part, file in found.items():
+            _read(file, parts[part] if part else network, f"layers.{part}" if part else "layers")
+        return bool(found)
 
     def saver(self, network: nn.Module, num_epochs: int = 0, engine: Engine | None = None) -> Saver:
         """What saves the network at the ends of epochs; every process feeds it with steps, and the first one writes.

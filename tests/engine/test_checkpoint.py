@@ -1,4 +1,6 @@
 import contextlib
+import json
+import zipfile
 from random import Random
 
 import pytest
@@ -10,6 +12,7 @@ from rmldnn import load_network
 from rmldnn.engine.checkpoint import checkpoints
 from rmldnn.errors import CheckpointError, ConfigError
 from rmldnn.networks import weights
+from rmldnn.networks.pair import Pair
 from rmldnn.steps import EpochEnd, EvalEnd, TrainEnd
 
 
@@ -311,3 +314,28 @@ def test_the_best_of_another_number_is_forgotten(tmp_path):
 
 def test_so_is_one_of_which_nobody_knows_what_it_is(tmp_path):
     assert go_on(tmp_path, "test_loss", "test_loss", drop=("monitor",)) == [2, 4]
+
+
+def test_whole_models_of_a_pair_bring_their_weights(tmp_path):
+    def dense(name, units, inputs):
+        return [
+            {"class_name": "Dense", "config": {"name": name, "units": units, "batch_input_shape": [None, inputs]}},
+        ]
+
+    layers = {"generator": dense("made", 3, 2), "discriminator": dense("score", 1, 3)}
+    torch.manual_seed(1)
+    known = {part: load_network(own) for part, own in layers.items()}
+    for part, net in known.items():
+        rmldnn.save_weights(net, tmp_path / "w.weights.h5")
+        model = {"class_name": "Sequential", "config": {"name": part, "layers": layers[part]}}
+        with zipfile.ZipFile(tmp_path / f"{part}.keras", "w") as archive:
+            archive.writestr("config.json", json.dumps(model))
+            archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+            archive.write(tmp_path / "w.weights.h5", "model.weights.h5")
+    torch.manual_seed(2)
+    pair = Pair(*(load_network(layers[part]) for part in known))
+    files = {part: str(tmp_path / f"{part}.keras") for part in known}
+    assert checkpoints().load_into(pair, files)
+    for part, net in known.items():
+        torch.testing.assert_close(pair.parts[part].state_dict(), net.state_dict(), rtol=0, atol=0)
+    assert not checkpoints().load_into(pair, layers)
