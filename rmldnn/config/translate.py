@@ -117,7 +117,17 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
 def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
     if not problem.place and changes.concern(problem.path):
         return dataclasses.replace(problem, place=COMMAND_LINE)
+    for name in reversed(changes.presets):
+        if not problem.place and _is_of(problem.path, groups.preset(name)):
+            return dataclasses.replace(problem, place=f"preset {name}")
     return spec.located(problem) if spec else problem
+
+
+def _is_of(path: str, preset: Values) -> bool:
+    """Whether a preset sets the value at a path, or chooses the component of the section there."""
+    leaves = list(groups.leaves(preset))
+    chosen = {GROUPS[group].section for group in groups.choices(preset)} - {"data"}  # which is not of it alone
+    return path in chosen or any(f"{path}.".startswith(f"{leaf}.") for leaf in leaves)
 
 
 def _with_preset(

@@ -206,3 +206,12 @@ def test_what_is_missing_without_a_file_is_told_of_the_command_line():
     with pytest.raises(ConfigError) as caught:
         translate.compose(spec.load(None), ["loss=nll"])
     assert "command line: data" in str(caught.value)
+
+
+def test_what_is_wrong_with_a_choice_of_a_preset_is_placed_there(write):
+    data = {"type": "pde", "num_examples": 4, "domain_size": 8}
+    values = {"task": "pde", "layers": "net.json", "data": data, "loss": "Burgers_PDE", "optimizer": {"type": "SGD"}}
+    with pytest.raises(ConfigError) as caught:
+        translate.compose(spec.load(write(values)), ["+preset=segmentation"])
+    (problem,) = (one for one in caught.value.problems if one.path == "loss")
+    assert problem.place == "preset segmentation"
