@@ -12,6 +12,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from rmldnn import cli
 from rmldnn.config import spec, translate
@@ -168,6 +171,11 @@ TEXTS = [
     "${oc.decode:'{a:1}'}",
     "${hydra:runtime.cwd}",
     "${data.batch_size}",
+    "\\${oc.env:HOME}",
+    "\\\\${oc.env:HOME}",
+    "\\\\\\${oc.env:HOME}",
+    "${oc.${data.input_type}:HOME}",
+    "$\\{oc.env:HOME}",
     "$HOME",
     "`id`",
     "$(id)",
@@ -183,13 +191,43 @@ def test_what_looks_like_a_reference_is_text_in_a_file(tmp_path, config, text):
     assert translate.compose(spec.load(tmp_path / "config.json")).values["data"]["input_path"] == text
 
 
+@given(st.text(alphabet="\\\\${}:.a'\"", max_size=12))
+def test_any_text_of_a_file_is_text(text):
+    assert OmegaConf.to_container(OmegaConf.create({"a": translate.literal(text)}), resolve=True) == {"a": text}
+
+
 @pytest.mark.parametrize(
-    "text", ["${oc.env:HOME}", "${oc.decode:'{a:1}'}", "${hydra:runtime.cwd}", "${oc.create:{a:1}}"]
+    "text",
+    [
+        "${oc.env:HOME}",
+        "${oc.decode:'{a:1}'}",
+        "${hydra:runtime.cwd}",
+        "${oc.create:{a:1}}",
+        "$\\{oc.env\\:HOME\\}",
+        "'${oc.env:HOME}'",
+        "'\\\\${oc.env:HOME}'",
+        "'${oc.${data.input_type}:HOME}'",
+        "{a: '${oc.env:HOME}'}",
+        "['${oc.env:HOME}']",
+    ],
 )
 @pytest.mark.parametrize("key", ["data.input_path", "loss.function", "outfile"])
 def test_a_change_asks_no_resolver(refused, monkeypatch, key, text):
     monkeypatch.setenv("HOME", "/secret")
     assert "/secret" not in refused(lambda values: None, f"{key}={text}")
+
+
+@pytest.mark.parametrize("text", ["${oc.env:HOME}", "${oc.${data.input_type}:HOME}", "${data.input_path}"])
+def test_nor_do_values_of_a_sweep(refused, text):
+    def spoil(values):
+        values["sweep"] = {"data.input_path": [text]}
+
+    assert "config.json:" in refused(spoil, "-m")
+
+
+@pytest.mark.parametrize("key", ["num_epochs=3,x", "data.x: 1", "loss function", "outfile\n"])
+def test_nor_do_its_keys_bring_other_words(refused, key):
+    assert "unknown key in sweep" in refused(lambda values: values.update(sweep={key: [1]}), "-m")
 
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(

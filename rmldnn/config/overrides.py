@@ -23,8 +23,8 @@ from rmldnn.errors import ConfigError, Problem
 COMMAND_LINE = "command line"
 
 
-_RESOLVER = re.compile(r"\$\{[^}]*:")
-"""OmegaConf's `${oc.env:HOME}`; references to other keys, `${data.batch_size}`, name no resolver."""
+_KEY = re.compile(r"\$\{[\w.\[\]]*\}")
+"""A reference to another key, `${data.batch_size}`; all others may ask a resolver, as `${oc.env:HOME}` does."""
 _FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "engine", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""
 
@@ -208,7 +208,7 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         return Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
     if item.is_sweep_override():
         return Problem("", f"`{text}` names several values; a run takes one, and -m sweeps over all of them")
-    if _RESOLVER.search(text):
+    if _asks(text) or _asks(value):
         message = f"`{text}` asks for something outside of the configuration; write what it stands for"
         return Problem(key, f"{message} (a shell replaces $HOME by itself)")
     if key == PRESET:
@@ -250,6 +250,15 @@ def _take(item: Override, changes: Changes) -> Problem | None:
     else:
         return _choose(key, value, chosen, changes)
     return None
+
+
+def _asks(value: Any) -> bool:
+    """Whether a text, or one in a value, refers to anything but keys of the configuration."""
+    if isinstance(value, dict):
+        return any(map(_asks, (*value, *value.values())))
+    if isinstance(value, list):
+        return any(map(_asks, value))
+    return isinstance(value, str) and "${" in _KEY.sub("", value)
 
 
 def _choose(key: str, name: str, chosen: Sequence[str], changes: Changes) -> Problem | None:

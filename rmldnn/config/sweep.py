@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,12 +26,17 @@ def check_sweep(section: Values | None) -> Iterator[Problem]:
     known = _words()
     for path, given in parameters.items():
         word = re.split(r"[.\[]", path)[0]
-        if word not in known:
+        if word not in known or not _PATH.fullmatch(path):
             yield unknown_key(path, SECTION, [*catalog.only(SECTION).parameters, *known])
         elif word == SECTION or path in OWN:
             yield Problem(f"{SECTION}.{path}", "cannot be swept: the sweep gives each trial a place of its own")
+        elif "${" in json.dumps(given, default=str):
+            yield Problem(f"{SECTION}.{path}", "cannot refer to anything by `${...}`; write what it stands for")
         else:
             yield from domains.faults(f"{SECTION}.{path}", given)
+
+
+_PATH = re.compile(r"[\w.@/\[\]]+")
 
 
 def split(section: Mapping[str, Any]) -> tuple[Values, Values]:

@@ -8,6 +8,7 @@ becomes a tree of `_target_` nodes, whose targets come from the catalog and from
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: st
 
 def _experiment(values: Values, chosen: Mapping[str, str | None]) -> Values:
     """The file as a Hydra experiment: what it chooses, then what it sets."""
-    return {groups.DEFAULTS: groups.defaults(chosen), **_literal(values)}
+    return {groups.DEFAULTS: groups.defaults(chosen), **literal(values)}
 
 
 def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
@@ -224,15 +225,19 @@ _QUESTIONS = "???"
 """What OmegaConf takes for a value that is missing."""
 
 
-def _literal(value: Any) -> Any:
+def literal(value: Any) -> Any:
     """A file's values as OmegaConf must read them: `${...}` in a file is text, not a reference to run."""
     if isinstance(value, dict):
-        return {key: _literal(item) for key, item in value.items()}
+        return {key: literal(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_literal(item) for item in value]
+        return [literal(item) for item in value]
     if value == _QUESTIONS:
         return f"\0{value}"
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+    return _REFERENCE.sub(r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+_REFERENCE = re.compile(r"(\\*)\$\{")
+"""The beginning of a reference, and backslashes before it: two of them stand for one, and one makes it text."""
 
 
 def _without_missing(value: Any) -> Any:
