@@ -11,6 +11,7 @@ import difflib
 import functools
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -147,8 +148,8 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     """`; did you mean ...?` for the nearest known word, else the list of known words."""
     choices = sorted(set(known), key=str.lower)
     by_lower = {choice.lower(): choice for choice in choices}
-    synonym = SYNONYMS.get(word.lower())
-    close = [synonym] if synonym in by_lower else difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    called = _called_here(word, by_lower)
+    close = [called] if called else difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     if close:
         return f"; did you mean `{by_lower[close[0]]}`?"
     if len(choices) > MANY:
@@ -158,23 +159,58 @@ def near_miss(word: str, known: Iterable[str]) -> str:
 
 
 def renamed(word: str, known: Iterable[str], kind: Literal["key", "value"]) -> Remedy | None:
-    """The remedy of a word that nobody knows: the nearest known one; safe if it is near, and no other is as near."""
+    """The remedy of a word that nobody knows: the nearest known one.
+
+    Safe is a slip of the fingers that only one known key is near to. Names of components have near neighbours of
+    another meaning (`RMSE`, `MSE`): of them, only other marks between the words are safe.
+    """
     by_lower = {choice.lower(): choice for choice in known}
-    synonym = SYNONYMS.get(word.lower())
-    if synonym in by_lower:
-        return Remedy(kind, word, synonym)
-    close = difflib.get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
+    called = _called_here(word, by_lower)
+    if called:
+        return Remedy(kind, word, by_lower[called], safe=False)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     if not close:
         return None
-    likeness = [difflib.SequenceMatcher(None, choice, word.lower()).ratio() for choice in close]
-    safe = likeness[0] >= _NEAR and likeness[0] - max(likeness[1:], default=0.0) >= _APART
+    if kind == "key":
+        safe = [choice for choice in by_lower if _slipped(word.lower(), choice)] == close
+    else:
+        safe = _letters(word) == _letters(close[0])
     return Remedy(kind, word, by_lower[close[0]], safe)
+
+
+def _called_here(word: str, by_lower: Mapping[str, str]) -> str | None:
+    """What is meant by a word that other tools have: `lr`, `train_batch_size`."""
+    lower = word.lower()
+    meant = (SYNONYMS.get(lower), *(lower.removeprefix(one) for one in ("train_", "training_") if lower != one))
+    return next((choice for choice in meant if choice in by_lower and choice != lower), None)
+
+
+def _slipped(word: str, meant: str) -> bool:
+    """Whether a word is another one but for one letter: missing, too many, another, or two in wrong order."""
+    start = _alike(word, meant)
+    end = _alike(word[start:][::-1], meant[start:][::-1])
+    one, other = word[start : len(word) - end], meant[start : len(meant) - end]
+    swapped = len(one) == len(other) == _TWO and one == other[::-1]
+    if len(meant) < _LONG or re.search(r"\d", one + other):
+        return False
+    return swapped or max(len(one), len(other)) <= 1
+
+
+def _alike(one: str, other: str) -> int:
+    """How many letters two words begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, pair in pairs if pair[0] != pair[1]), min(len(one), len(other)))
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 _NEAR = 0.85
 """What two words have in common, of 1, where one is meant by the other."""
-_APART = 0.1
-"""How much more it has in common with that than with the next."""
+_LONG = 5
+"""Letters of a word that is not another one by chance."""
+_TWO = 2
 
 
 def misspelt(key: str, values: Iterable[str]) -> bool:

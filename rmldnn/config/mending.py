@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ class Patch:
 
     def applied(self, text: str) -> str:
         """The text with the change."""
-        lines = text.splitlines(keepends=True)
+        lines = _lines(text)
         lines[self.line - 1 : self.line] = [] if self.new is None else [self.new]
         return "".join(lines)
 
@@ -54,13 +54,18 @@ def patch(problem: Problem, text: str, name: str) -> Patch | None:
     if problem.remedy is None or file != name or not number.isdigit():
         return None
     line = int(number)
-    old = text.splitlines(keepends=True)[line - 1]
+    old = "".join(_lines(text)[line - 1 : line])
     if problem.remedy.kind == "line":
         alone = _ALONE.fullmatch(old.strip())
         found = alone is not None and _read(alone.group("key")) == problem.remedy.old
         return Patch(problem, line, old, None, problem.remedy.safe) if found else None
     new = _edited(old, problem)
     return None if new is None else Patch(problem, line, old, new, problem.remedy.safe)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as the reader counts them, with their ends."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def mend(text: str, name: str, judge: Callable[[str], Sequence[Problem]]) -> tuple[str, list[Patch]]:
@@ -101,7 +106,7 @@ _ALONE = re.compile(rf"""(?P<key>{_TOKEN.pattern})\s*:\s*(?:{_TOKEN.pattern})\s*
 def _edited(line: str, problem: Problem) -> str | None:
     remedy = problem.remedy
     assert remedy is not None  # noqa: S101 - see `patch`
-    spots = [spot for spot in _TOKEN.finditer(line) if _is(spot, line, remedy.old, key=remedy.kind == "key")]
+    spots = [spot for spot in _spots(line) if _is(spot, line, remedy.old, key=remedy.kind == "key")]
     if len(spots) > 1:
         key = re.escape(problem.path.rpartition(".")[2])
         spots = [spot for spot in spots if re.search(rf"""\b{key}["']?\s*:\s*$""", line[: spot.start()])]
@@ -109,6 +114,16 @@ def _edited(line: str, problem: Problem) -> str | None:
         return None
     (spot,) = spots
     return line[: spot.start()] + _written(remedy.new, spot.group()) + line[spot.end() :]
+
+
+def _spots(line: str) -> Iterator[re.Match[str]]:
+    """The words of a line, up to a comment."""
+    end = 0
+    for spot in _TOKEN.finditer(line):
+        if "#" in line[end : spot.start()] or spot.group().startswith(("//", "/*")):
+            return
+        yield spot
+        end = spot.end()
 
 
 def _is(spot: re.Match[str], line: str, wanted: Any, *, key: bool) -> bool:

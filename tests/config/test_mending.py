@@ -2,6 +2,7 @@
 
 import pytest
 
+from rmldnn.component import renamed
 from rmldnn.config.mending import mend, patch
 from rmldnn.config.reader import read_text
 from rmldnn.config.spec import judged
@@ -39,10 +40,10 @@ def mended(text, name="config.json"):
     ("right", "wrong", "line"),
     [
         ('"momentum": 0.5', '"momentun": 0.5', 8),
-        ('"type": "SGD"', '"type": "RMSpropp"', 7),
+        ('"type": "SGD"', '"type": "RMS_prop"', 7),
         ('"input_path"', '"input_pth"', 4),
         ('"loss": {"function": "NLL"}', '"loss": {"functoin": "NLL"}', 5),
-        ('"loss": {"function": "NLL"}', '"loss": "CrossEntropyy"', 5),
+        ('"loss": {"function": "NLL"}', '"loss": "cross entropy"', 5),
     ],
 )
 def test_a_near_miss_is_mended_where_it_stands(right, wrong, line):
@@ -80,6 +81,58 @@ def test_a_word_that_may_be_another_is_not_changed():
     text = TEXT.replace('"SGD"', '"Adma"')  # Adam, or AdamW
     assert mended(text) == (text, [])
     assert [patch(problem, text, "config.json").safe for problem in problems(text)] == [False]
+
+
+KEYS = (
+    "state_interval",
+    "learning_rate",
+    "momentum",
+    "alpha",
+    "gamma",
+    "training_tag",
+    "batch_size",
+    "test_batch_size",
+)
+NAMES = ("MSE", "SGD", "AdamW", "CrossEntropy", "Heat_PDE", "Helmholtz2D_PDE", "IoU", "Dice")
+
+
+@pytest.mark.parametrize(
+    "word", ["momentun", "momentum_", "mometnum", "momentuum", "learning_rte", "gama", "learningrate"]
+)
+def test_a_slip_of_the_fingers_is_safe(word):
+    assert renamed(word, KEYS, "key").safe
+
+
+@pytest.mark.parametrize(
+    "word", ["save_interval", "min_learning_rate", "alpha1", "gamma2", "train_tag", "train_batch_size", "lr"]
+)
+def test_a_key_that_may_mean_something_else_is_not(word):
+    assert not renamed(word, KEYS, "key").safe
+
+
+def test_the_size_of_training_batches_is_not_that_of_the_tests():
+    assert renamed("train_batch_size", KEYS, "key").new == "batch_size"
+
+
+@pytest.mark.parametrize("word", ["RMSE", "SGDW", "AdamWR", "mIoU", "GDice", "Helmholtz3D_PDE", "Heat2D_PDE"])
+def test_a_name_with_a_meaning_of_its_own_is_not_safe(word):
+    assert not renamed(word, NAMES, "value").safe
+
+
+@pytest.mark.parametrize("word", ["cross_entropy", "Cross-Entropy", "HeatPDE"])
+def test_a_name_with_other_marks_between_its_words_is_safe(word):
+    assert renamed(word, NAMES, "value").safe
+
+
+@pytest.mark.parametrize("comment", ["  // momentun: 0.5 before", "  # momentun: 0.5 before"])
+def test_a_comment_that_repeats_the_word_stays(comment):
+    text = TEXT.replace('"momentum": 0.5', f'"momentum": 0.5{comment}')
+    assert mended(text.replace('"momentum": 0.5', '"momentun": 0.5')) == (text, [8])
+
+
+def test_marks_that_end_lines_elsewhere_end_none_here():
+    text = TEXT.replace("// ours", "// ours\u2028and\x85theirs")
+    assert mended(text.replace("momentum", "momentun")) == (text, [8])
 
 
 def test_the_ends_of_lines_stay():
