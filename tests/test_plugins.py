@@ -1,7 +1,12 @@
 """Components of the user's own, named on the command line and nowhere else."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+from rmldnn import cli
 
 LOSS = '''
 import torch
@@ -75,3 +80,24 @@ def test_a_module_that_is_not_there_is_told(train):
         2,
         "rmldnn: error: command line: plugins: there is no module `my_package.other`\n",
     )
+
+
+@pytest.mark.slow
+def test_a_run_with_one_is_made_again_by_ones_own_word(plugged, train, rmldnn):
+    words = ("plugins=[my_package.my_module]", "loss=picked", "num_epochs=1")
+    assert train(*words, "run_folder=run").code == 0
+    wanted = losses()
+    result = rmldnn("rerun", "run")
+    assert result.code == 2
+    assert "add 'plugins=[my_package.my_module]' if you trust them" in result.err
+    result = rmldnn("rerun", "run", words[0])
+    assert result.code == 0, result.err
+    (again,) = Path("runs").glob("*/outputs/out_train.txt")
+    assert np.loadtxt(again)[:, -2] == pytest.approx(wanted, rel=0, abs=0)
+
+
+def test_a_job_has_them_too(plugged, train, config, pictures, capsys):
+    plugged(LOSS)
+    (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
+    assert cli.main(["submit", "config.json", "plugins=[my_package.my_module]", "--time", "30", "--print"]) == 0
+    assert "config.json 'plugins=[my_package.my_module]'" in capsys.readouterr().out

@@ -37,6 +37,9 @@ VERBS = {
 """What they are called, and what they do."""
 
 
+PLUGINS = "plugins="
+
+
 class Parser(argparse.ArgumentParser):
     """Reports a wrong command line as any other error, instead of argparse's usage dump."""
 
@@ -95,10 +98,7 @@ def configuration(words: Sequence[str], named: str | None = None) -> tuple[str |
     """
     files = [word for word in words if ("=" not in word and not word.startswith("~")) or Path(word).is_file()]
     changes = [word for word in words if word not in files]
-    modules = [word for word in changes if word.lstrip("+").startswith("plugins=")]
-    for word in modules:
-        _plug(word)
-    changes = [word for word in changes if word not in modules]
+    _, changes = plugged(changes)
     if named:
         files.insert(0, named)
     if not files and not changes:
@@ -108,9 +108,16 @@ def configuration(words: Sequence[str], named: str | None = None) -> tuple[str |
     return (files[0] if files else None), changes
 
 
-def _plug(word: str) -> None:
-    """Adds the components of the modules that `plugins=[my_package.my_module]` names; no file can do so."""
+def plugged(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Adds the components of the modules that `plugins=[my_package.my_module]` names; no file can do so.
+
+    Returns:
+        The words that name modules, and the others.
+    """
     from rmldnn.config import catalog
 
-    for module in word.partition("=")[2].strip("[]").split(","):
-        catalog.plug(module.strip(" '\""))
+    named = [word for word in words if word.lstrip("+").startswith(PLUGINS)]
+    for word in named:
+        for module in word.partition("=")[2].strip("[]").split(","):
+            catalog.plug(module.strip(" '\""))
+    return named, [word for word in words if word not in named]

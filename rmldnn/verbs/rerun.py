@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import chain, count
@@ -20,7 +21,7 @@ from rmldnn.errors import ConfigError, Problem
 from rmldnn.output import surroundings
 from rmldnn.output.placing import HERE, OUTPUTS, moved
 from rmldnn.output.run_folder import CONFIG, Record, recorded
-from rmldnn.verbs import parser
+from rmldnn.verbs import PLUGINS, parser, plugged
 from rmldnn.verbs.starting import add_options, processes, start
 
 DESCRIPTION = """\
@@ -48,16 +49,26 @@ def main(arguments: Sequence[str]) -> int:
         return code
     record = recorded(Path(given.folder).absolute())
     session = record.sessions[-1]
+    modules, changes = plugged(given.changes)
+    _require_plugins(session["command"], modules)
     _enter(session["directory"], record.folder)
     lenient = bool(session["lenient"])
     start(
-        lambda: _loaded(record, given.changes, lenient=lenient),
-        given.changes,
+        lambda: _loaded(record, changes, lenient=lenient),
+        changes,
         lenient=lenient,
         console=given.log,
         timeout=given.timeout,
     )
     return 0
+
+
+def _require_plugins(command: Sequence[str], given: Sequence[str]) -> None:
+    """Components of one's own come back by one's own word only: a run folder may be somebody else's."""
+    lacking = [word for word in command if word.lstrip("+").startswith(PLUGINS)]
+    if lacking and not given:
+        words = " ".join(shlex.quote(word) for word in lacking)
+        raise ConfigError(f"the run was made with components of modules; add {words} if you trust them")
 
 
 def _enter(directory: str, folder: Path) -> None:

@@ -18,7 +18,7 @@ from rmldnn.launching import slurm
 from rmldnn.launching.slurm import Job
 from rmldnn.networks import keras
 from rmldnn.output.run_folder import RUNS, STATES
-from rmldnn.verbs import add_configuration, configuration, loaded_configuration, parser, sweeping
+from rmldnn.verbs import add_configuration, configuration, loaded_configuration, parser, plugged, sweeping
 
 DESCRIPTION = """\
 Checks a configuration, writes and shows a batch script, and submits it to SLURM. When the time of the job is over, a
@@ -52,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     file, changes = configuration(given.words)
     config = _swept(given) if given.multirun else _checked(given)
     job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])
-    command = [*_program(given), *([file] if file else []), *changes]
+    modules, _ = plugged(given.words)
+    command = [*_program(given), *([file] if file else []), *modules, *changes]
     command += [*([f"--app={given.app}"] if given.app else []), *(["--lenient"] if given.lenient else [])]
     if given.multirun:
         folder = sweeping.folder(given, file)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rmldnn.engine.ranks import Ranks, surroundings
 from rmldnn.errors import ConfigError, LaunchError, Problem, RmldnnError
 from rmldnn.output.run_folder import STATES
+from rmldnn.verbs import plugged
 
 if TYPE_CHECKING:
     from rmldnn.config.spec import Spec
@@ -120,8 +121,8 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
 
 def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
     """The command line of each trial, behind `rmldnn`."""
-    plugins = [word for word in options.words if word.partition("=")[0].lstrip("+") == "plugins"]
-    words = [*([options.file] if options.file else []), *plugins, *changes, "--log=plain"]
+    modules, _ = plugged(options.words)
+    words = [*([options.file] if options.file else []), *modules, *changes, "--log=plain"]
     words += [f"--app={options.app}"] if options.app else []
     words += ["--lenient"] if options.lenient else []
     words += [f"--procs={options.procs}"] if options.procs else []
