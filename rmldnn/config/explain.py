@@ -77,10 +77,14 @@ def explain(path: str) -> list[Key | Part]:
         ConfigError: It means nothing; a near miss is named.
     """
     plain = re.sub(r"\[\d*\]", "", path).strip(".").removeprefix(f"{groups.ROOT}.")
-    found: list[Key | Part] = [*_section(plain)] or [*_inside(plain)] or [*_anywhere(plain)]
+    found = _meanings(plain) or _meanings(plain.removeprefix("sweep."))  # which has keys of all sections
     if not found:
         raise ConfigError(Problem(path, f"means nothing{near_miss(plain, _paths())}", "command line"))
     return found
+
+
+def _meanings(path: str) -> list[Key | Part]:
+    return [*_section(path)] or [*_inside(path)] or [*_anywhere(path)]
 
 
 def _section(path: str) -> Iterator[Part]:

@@ -115,7 +115,7 @@ def into_words(document: Document) -> None:
     for index, entry in enumerate(listed):
         place = document.place((DEFAULTS, index))
         try:
-            chosen = merged(chosen, _chosen(entry, Path(document.name).parent))
+            chosen = merged(chosen, _chosen(entry, document))
         except ConfigError as error:
             at = f"{DEFAULTS}[{index}]"
             problems += [item if item.place else Problem(at, item.message, place) for item in error.problems]
@@ -128,11 +128,12 @@ def into_words(document: Document) -> None:
     document.lines = {
         (ROOT, *location): line for location, line in document.lines.items() if location[:1] != (DEFAULTS,)
     }
+    document.elsewhere = {at: place for at, place in document.elsewhere.items() if at not in document.lines}
     document.problems = [dataclasses.replace(item, path=f"{ROOT}.{item.path}") for item in document.problems]
 
 
-def _chosen(entry: Any, folder: Path) -> Values:
-    """What one entry of a list of defaults says, in the words of a configuration."""
+def _chosen(entry: Any, document: Document) -> Values:
+    """What one entry of a list of defaults says, in the words of a configuration; places in other files are noted."""
     if entry in (SELF, ALL_OF_OURS, ALL_OF_OURS[1:]):
         return {}
     if not isinstance(entry, dict) or len(entry) != 1:
@@ -147,14 +148,18 @@ def _chosen(entry: Any, folder: Path) -> Values:
         return {}
     kind, section, key, _ = GROUPS[group]
     form = catalog.find(kind, str(name))
-    found: Any = {key: form.name} if form else _own(kind, folder / group.partition("@")[0], str(name))
+    found: Any = {key: form.name} if form else None
+    if form is None:
+        own = _own(kind, Path(document.name).parent / group.partition("@")[0], str(name))
+        document.elsewhere |= {(ROOT, *section.split("."), *at): own.place(at) for at in own.lines if at}
+        found = own.value
     for part in reversed(section.split(".")):
         found = {part: found}
     values: Values = found
     return values
 
 
-def _own(kind: str, folder: Path, name: str) -> Values:
+def _own(kind: str, folder: Path, name: str) -> Document:
     """The section in a file of the user's own group; names lead to no other folder."""
     file = folder / f"{name}.yaml"
     if Path(name).name != name or not file.is_file():
@@ -164,8 +169,7 @@ def _own(kind: str, folder: Path, name: str) -> Values:
         raise ConfigError(f"`{file}` must hold an object, got {show(document.value)}")
     if document.problems:
         raise ConfigError(document.problems)
-    values: Values = document.value
-    return values
+    return document
 
 
 def merged(under: Any, over: Any) -> Any:

@@ -27,7 +27,7 @@ class Origins:
     """
 
     def __init__(self, file: Spec, changes: Changes) -> None:
-        lines = file.document.lines
+        lines = (*file.document.lines, *file.document.elsewhere)
         places = {dotted(location[1:]): file.document.place(location) for location in lines if location[:1] == (ROOT,)}
         self._file = {path: place for path, place in places.items() if path}
         self._presets = {

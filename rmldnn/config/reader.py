@@ -34,17 +34,21 @@ class Document:
         value: Plain values (dict, list, str, int, float, bool, None).
         lines: Line of each value, by location.
         problems: Faults that did not stop the reading: duplicate keys, missing commas.
+        elsewhere: `file:line` of values that came from another file.
     """
 
     name: str
     value: Any = None
     lines: dict[Location, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    elsewhere: dict[Location, str] = field(default_factory=dict)
 
     def place(self, location: Location) -> str:
         """`file:line` of a location, or of the nearest enclosing value that has a line."""
-        while location and location not in self.lines:
+        while location and location not in self.lines and location not in self.elsewhere:
             location = location[:-1]
+        if location in self.elsewhere:
+            return self.elsewhere[location]
         return f"{self.name}:{self.lines[location]}" if location in self.lines else self.name
 
     def record(self, location: Location, line: int, message: str, *, mild: bool = False) -> None:

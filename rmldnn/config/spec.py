@@ -47,7 +47,8 @@ class Spec:
         """The problem with the line of the file that its path points to."""
         if problem.place:
             return problem
-        places = {dotted(location[1:]): location for location in self.document.lines if location[:1] == (ROOT,)}
+        known = (*self.document.lines, *self.document.elsewhere)
+        places = {dotted(location[1:]): location for location in known if location[:1] == (ROOT,)}
         path = problem.path
         while path and path not in places:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]

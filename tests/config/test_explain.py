@@ -47,6 +47,8 @@ def test_components_that_say_the_same_of_a_key_are_told_together():
         ("data.target_type", "data"),
         ("layers.conv2d", "layers.Conv2D"),
         ("optimizer.adam.beta1", "optimizer.Adam.beta1"),
+        ("sweep.optimizer.learning_rate", "optimizer.learning_rate"),
+        ("sweep.sampler", "sweep.sampler"),
     ],
 )
 def test_the_words_of_messages_are_understood(path, meant):

@@ -215,3 +215,13 @@ def test_what_is_wrong_with_a_choice_of_a_preset_is_placed_there(write):
         translate.compose(spec.load(write(values)), ["+preset=segmentation"])
     (problem,) = (one for one in caught.value.problems if one.path == "loss")
     assert problem.place == "preset segmentation"
+
+
+def test_what_is_wrong_in_a_group_of_ones_own_is_placed_in_its_file(hydras, tmp_path):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text("function: Focal\ngama: 3.0\n")
+    with pytest.raises(ConfigError) as caught:
+        hydras([{"override /loss": "mine"}, {"override /optimizer": "adam"}])
+    (problem,) = caught.value.problems
+    assert problem.place.endswith("loss/mine.yaml:2")
+    assert problem.path == "loss.gama"
