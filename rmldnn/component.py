@@ -75,8 +75,8 @@ class Parameter:
 
     def schema(self) -> dict[str, Any]:
         """A JSON Schema of the values that it accepts, without references and titles."""
-        made: dict[str, Any] = _adapter(_hashable(self.annotation)).json_schema()
-        plain: dict[str, Any] = _inlined(made, made.pop("$defs", {}))
+        made = _schema(_hashable(self.annotation))
+        plain: dict[str, Any] = _inlined(made, made.get("$defs", {}))
         return plain
 
 
@@ -274,6 +274,12 @@ def _adapter(key: _hashable) -> Any:
     return TypeAdapter(key.annotation, config={"allow_inf_nan": False})
 
 
+@functools.cache
+def _schema(key: _hashable) -> dict[str, Any]:
+    made: dict[str, Any] = _adapter(key).json_schema()
+    return made
+
+
 def _accepts(key: _hashable, value: Any) -> bool:
     from pydantic import ValidationError
 
@@ -291,4 +297,4 @@ def _inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
         return value
     if "$ref" in value:
         return _inlined(definitions[value["$ref"].rpartition("/")[2]], definitions)
-    return {key: _inlined(item, definitions) for key, item in value.items() if key != "title"}
+    return {key: _inlined(item, definitions) for key, item in value.items() if key not in ("title", "$defs")}

@@ -177,4 +177,6 @@ def _signature(node: ast.FunctionDef | ast.ClassDef) -> ast.arguments:
 def _annotation(node: ast.expr | None) -> Any:
     if node is None:
         return Any
+    if isinstance(node, ast.Name) and node.id in _NAMES:
+        return _NAMES[node.id]  # most of them; compiling takes a tenth of a millisecond each
     return eval(compile(ast.Expression(node), "<annotation>", "eval"), _NAMES)  # noqa: S307 - text of this package
