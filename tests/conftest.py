@@ -140,9 +140,10 @@ def fork_server():
             return Result(subprocess.CompletedProcess(arguments, code, out.read(), err.read()))
 
     yield run
+    server.terminate()  # workers that were forked meanwhile may hold the other ends of its pipes
+    server.wait()
     server.stdin.close()
     server.stdout.close()
-    server.wait()
 
 
 @pytest.fixture
