@@ -25,10 +25,11 @@ def main(arguments: Sequence[str]) -> int:
     """Writes the file; returns the exit code."""
     options = parser("translate", "CONFIG --out FOLDER", DESCRIPTION)
     options.add_argument("file", metavar="CONFIG", help="configuration file")
+    options.add_argument("--app", metavar="NAME", help="the task, whatever the file says: dnn, pde, gan, obj")
     options.add_argument("--out", required=True, metavar="FOLDER", help="where `config.yaml` is written")
     options.add_argument("--force", action="store_true", help="replace a file that is there")
     given = options.parse_args(list(arguments))
-    loaded = spec.load(given.file)
+    loaded = spec.load(given.file, task=given.app)
     path = Path(given.out) / spec.HYDRAS
     if path.exists() and not given.force:
         raise ConfigError(f"`{path}` is there already; --force replaces it")

@@ -142,6 +142,13 @@ def test_a_file_that_is_there_stays(tmp_path, write, classifier):
     assert main([file, "--out", str(tmp_path / "out"), "--force"]) == 0
 
 
+def test_the_task_of_a_command_line_is_written_too(tmp_path, write):
+    data = {"type": "pde", "num_examples": 4, "domain_size": 8}
+    values = {"layers": "net.json", "data": data, "loss": "Burgers_PDE", "optimizer": {"type": "SGD"}}
+    assert main([str(write(values)), "--app=pde", "--out", str(tmp_path / "out")]) == 0
+    assert spec.load(tmp_path / "out").values["task"]["type"] == "pde"
+
+
 @pytest.fixture
 def compose(write, classifier):
     def compose_with(*changes):
