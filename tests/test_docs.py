@@ -19,6 +19,7 @@ from tests.test_parallel import mpirun, needs_mpirun
 ROOT = Path(__file__).parent.parent
 NAMES = (
     "README.md",
+    "docs/first.md",
     "docs/data.md",
     "docs/networks.md",
     "docs/training.md",
@@ -95,6 +96,10 @@ def ready(pictures, config, fork_server):
                 few = [{"layers": "conv.*", "learning_rate": 1e-3}]
                 config["optimizer"]["parameters"] = few
                 written({**config, "checkpoints": {"load": "model/model_checkpoint_1.pt"}})
+            case "docs/first.md":
+                (pictures / "data").mkdir()
+                for part in ("train", "test"):
+                    (pictures / part).rename(pictures / "data" / part)
             case "docs/composing.md":
                 written(config)
                 assert fork_server(pictures, "translate", "config.json", "--out", "my_conf", "--force").code == 0

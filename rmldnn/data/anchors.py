@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rmldnn.data.pipeline import Pipeline
+
 _ROUNDS = 300
 _PIECE = 2**16
 """Boxes that are compared at a time."""
@@ -57,3 +59,26 @@ def nearest(sizes: Sizes, middles: Sizes) -> tuple[NDArray[np.int64], NDArray[np
         owners.append(overlap.argmax(1))
         overlaps.append(overlap.max(1))
     return np.concatenate(owners), np.concatenate(overlaps)
+
+
+def box_sizes(targets: Pipeline, side: int | None = None) -> tuple[Sizes, set[tuple[int, int]]]:
+    """Width and height of all boxes, after the transforms that do the same to every sample.
+
+    Args:
+        targets: The targets of a set, which are boxes.
+        side: Takes no transforms instead, but the pictures in proportion with a longer side of so many pixels.
+
+    Returns:
+        Sizes, shape (k, 2), and width and height of the pictures that they are on.
+    """
+    steps = [] if side else [step for step in targets.steps if not step[1].random]
+    fixed = type(targets)(targets.source, targets.part, steps)
+    found, extents = [], set()
+    for index in range(len(targets.source.names)):
+        rows = np.asarray(fixed.read(np.array([index]), 0, 1)[0], np.float64)
+        _, _, _, width, height = rows[0].tolist()
+        factor = side / max(width, height) if side else 1.0
+        extents.add((side, side) if side else (round(width), round(height)))
+        real = rows[rows[:, 0] >= 0]
+        found.append((real[:, 3:] - real[:, 1:3]) * factor)
+    return np.concatenate(found), extents

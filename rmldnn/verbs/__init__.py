@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "recipes": "tasks that work, to start from",
+    "init": "a first configuration, from a folder of data",
     "check": "everything that can be wrong before a run, with patches; starts nothing",
     "summary": "what a network consists of: layers, shapes, parameters, cost",
     "verify": "compare networks with the results that Keras gives",

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from rmldnn.config import translate
 from rmldnn.config.detection import BOXES
 from rmldnn.config.instantiate import opened_data
-from rmldnn.data.anchors import Sizes, anchors, nearest
-from rmldnn.data.sets import Dataset
+from rmldnn.data.anchors import Sizes, anchors, box_sizes, nearest
+from rmldnn.data.dataset import Data
 from rmldnn.errors import ConfigError, DataError
 from rmldnn.verbs import add_configuration, loaded_configuration, parser
 
@@ -58,24 +55,13 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _sizes(data: Any, side: int | None) -> tuple[Sizes, str]:
+def _sizes(data: Data, side: int | None) -> tuple[Sizes, str]:
     """Width and height of all boxes of the training set, and the size of the pictures if they have one."""
-    dataset: Dataset | None = data.train or data.test
+    dataset = data.train or data.test
     if dataset is None or dataset.targets is None or dataset.targets.source.meaning != "boxes":
         kinds = " or ".join(f"`{kind}`" for kind in BOXES)
         raise ConfigError(f"there are no boxes in this configuration; set `data.target_type` to {kinds}")
-    targets = dataset.targets
-    steps = [] if side else [step for step in targets.steps if not step[1].random]
-    fixed = type(targets)(targets.source, targets.part, steps)
-    found, extents = [], set()
-    for index in range(len(dataset)):
-        rows = np.asarray(fixed.read(np.array([index]), 0, 1)[0], np.float64)
-        _, _, _, width, height = rows[0].tolist()
-        factor = side / max(width, height) if side else 1.0
-        extents.add((side, side) if side else (round(width), round(height)))
-        real = rows[rows[:, 0] >= 0]
-        found.append((real[:, 3:] - real[:, 1:3]) * factor)
-    sizes = np.concatenate(found)
+    sizes, extents = box_sizes(dataset.targets, side)
     if not len(sizes):
         raise DataError("the training set has no boxes at all; `rmldnn data` shows what it has")
     width, height = next(iter(extents))

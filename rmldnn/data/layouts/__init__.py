@@ -1,0 +1,1 @@
+"""How data lies in folders, recognised by names."""

@@ -1,0 +1,126 @@
+"""Targets as files beside the inputs: told by the words of folders and files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from rmldnn.data.layouts.layout import Layout, Pair, forms
+from rmldnn.data.layouts.listing import ARRAYS, Entry, Role, Set, kind_of, role_of, set_of, stem
+
+Roles: TypeAlias = "defaultdict[tuple[Set, str], list[Entry]]"
+TESTS: Sequence[Set] = ("val", "test")
+
+
+def pairs(root: Entry) -> Iterator[Layout]:
+    """Inputs and targets in folders or arrays of such names."""
+    roles, weak = roles_in(root)
+    which: Set = "train" if roles["train", "target"] else ""
+    targets, inputs = roles[which, "target"], roles[which, "input"] or (roles[which, "plain"] if which else [])
+    for one in inputs:
+        for other in targets:
+            kind = one.main("images", *ARRAYS)
+            theirs = other.main("images", *ARRAYS, *(["txt"] if kind == "images" else []))
+            form, target_type = forms(theirs)
+            if kind and form and one is not other and not _inside(one, other):
+                test, notes = _test(roles, which, kind, theirs)
+                named: dict[str, Any] = names_of_classes(other, root) if theirs == "txt" else {}
+                train = Pair(_narrow(one, kind), _narrow(other, theirs))
+                yield Layout(form, kind, target_type, train, test, named, notes, doubtful=weak)
+
+
+def roles_in(root: Entry) -> tuple[Roles, bool]:
+    """Which set and which side of it the folders and arrays are, by their words; and whether some words are weak.
+
+    A folder that names its set, but no side of it, and holds files, is `plain`.
+    """
+    found: Roles = defaultdict(list)
+    doubtful = False
+
+    def visit(folder: Entry, which: Set, role: Role) -> None:
+        nonlocal doubtful
+        children = [*folder.folders, *_arrays(folder)]
+        for child in filter(lambda one: one.kinds, children):
+            here, weak = role_of(stem(child.name) if child.kind else child.name)
+            now, side = set_of(child.name) or which, here or role
+            if side and (now or not any(set_of(one.name) for one in child.folders)):
+                doubtful = doubtful or weak
+                found[now, side].append(child)
+            elif child.folders or side:
+                if set(child.own) & {"images"} and now and not side:
+                    found[now, "plain"].append(child)
+                visit(child, now, side)
+            elif now and set(child.own) & {"images"}:
+                found[now, "plain"].append(child)
+
+    visit(root, "", "")
+    return found, doubtful
+
+
+def _arrays(folder: Entry) -> list[Entry]:
+    """Files of arrays that name a side, if no two of them name the same: else they are samples."""
+    named: defaultdict[tuple[Set, Role], list[Entry]] = defaultdict(list)
+    for name in folder.files:
+        if kind_of(name) in ARRAYS:
+            named[set_of(name), role_of(stem(name))[0]].append(Entry(f"{folder.path}/{name}", kind=kind_of(name)))
+    alone = [entries[0] for (_, role), entries in named.items() if role and len(entries) == 1]
+    return alone if len(alone) == sum(len(entries) for (_, role), entries in named.items() if role) else []
+
+
+def _inside(folder: Entry, other: Entry) -> bool:
+    return other.path.startswith(f"{folder.path}/")
+
+
+def _narrow(folder: Entry, kind: str) -> str:
+    """The folder that all files of a kind lie in, below one that was named."""
+    while not folder.own[kind]:
+        below = [child for child in folder.folders if child.kinds[kind]]
+        if len(below) != 1 or below[0].kind:
+            break
+        folder = below[0]
+    return folder.path
+
+
+def _test(roles: Roles, train: Set, kind: str, theirs: str) -> tuple[Pair | None, list[str]]:
+    """The test set of pairs: that of a validation before a test, which is then left for the end."""
+    found: Pair | None = None
+    notes = []
+    sets: Sequence[Set] = ("val", "test", "") if train else ("val", "test")
+    for which in sets:
+        inputs = [one for one in roles[which, "input"] or roles[which, "plain"] if one.kinds[kind]]
+        targets = [one for one in roles[which, "target"] if one.kinds[theirs]]
+        if found is None and inputs and targets and which:
+            found = Pair(_narrow(inputs[0], kind), _narrow(targets[0], theirs))
+        elif inputs and which:
+            why = "it is not needed to train" if targets else "it has no targets"
+            notes.append(f"{inputs[0].path} is left out: {why}")
+    return found, notes
+
+
+_NAMES = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
+"""Files with the name of a class in each line."""
+
+
+def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
+    """The file that names the classes of boxes, if there is one."""
+    for folder in (*root.below(), *targets.below()):
+        for name in folder.files:
+            if name.lower() in _NAMES or kind_of(name) == "names":
+                return {"class_names": f"{folder.path}/{name}"}
+    return {}
+
+
+def pictures_of(root: Entry, which: Set) -> str | None:
+    """The folder of the pictures of a set: its own, else the one of all pictures."""
+    roles, _ = roles_in(root)
+    for one in (*roles[which, "input"], *roles[which, "plain"], *roles["", "input"]):
+        if one.kinds["images"]:
+            return one.path
+    for one in root.folders:
+        if which and set_of(one.name) == which and one.kinds["images"]:
+            return one.path
+    if which:
+        return None
+    below = [one for one in root.folders if one.kinds["images"]]
+    return root.path if root.own["images"] else below[0].path if len(below) == 1 else None

@@ -1,0 +1,1 @@
+"""`rmldnn init`: facts about data that nobody has described yet."""
