@@ -184,7 +184,7 @@ def run(
         application.require_fit(model, loader, "network" if nodes["network"] else "layers")
         application.require_targets(model, loss, loader)
     if grid is not None:
-        shrink(grid, loaders.values(), nodes=application.nodes)
+        shrink(grid, model, loaders.values(), nodes=application.nodes)
     test = loaders.get("test")
     outputs: list[Consumer] = [console]
     predictions = instantiate(nodes["predictions"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
@@ -77,19 +79,74 @@ def _output_shape(model: Network, inputs: Tensor) -> tuple[int, ...] | None:
     known = [extent for extent in (own if model.channels_first else tensor_shape(own)) if extent is not None]
     if len(known) == len(own):
         return len(inputs), *known
+    try:
+        return _through(model, inputs)
+    except (RuntimeError, NotImplementedError):
+        return None
+
+
+def _through(model: Network, inputs: Tensor) -> tuple[int, ...] | None:
+    """The shape of what comes out of a network, in which nothing is computed; None if ZeRO has taken it to pieces.
+
+    Raises:
+        RuntimeError: It does not take such inputs, or torch cannot tell.
+    """
     if any(hasattr(parameter, "ds_shape") for parameter in model.parameters()):
-        return None  # ZeRO has taken it to pieces
+        return None
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     empty = {name: torch.empty(tensor.shape, dtype=tensor.dtype, device="meta") for name, tensor in tensors.items()}
     mode = model.training
     try:
         with without_compiler(), torch.no_grad():
             output = torch.func.functional_call(model.eval(), empty, (inputs.to("meta"),))
-    except (RuntimeError, NotImplementedError):
-        return None
     finally:
         model.train(mode)
     return tuple(output.shape)
+
+
+_APART = re.compile("Sizes of tensors must match|must match the size|broadcast")
+"""What torch says where tensors of different extents come together."""
+_STEPS = (2, 4, 8, 16, 32, 64)
+
+
+def require_passage(model: Network, inputs: Tensor, path: str) -> None:
+    """Refuses samples that a network without fixed extents halves to extents that do not meet again.
+
+    Args:
+        model: The network.
+        inputs: A batch (n, C, *spatial).
+        path: What of the configuration says so.
+
+    Raises:
+        NetworkError: Somewhere in the network tensors of different extents come together; says which extents do pass.
+    """
+    if None not in model.input_shapes[0][1:]:
+        return
+    try:
+        _through(model, inputs)
+        return
+    except NotImplementedError:
+        return
+    except RuntimeError as error:
+        if _APART.search(str(error)) is None:
+            return  # a step will tell it better
+    extent = tuple(inputs.shape[2:])
+    near = [tuple(math.ceil(size / step) * step for size in extent) for step in _STEPS]
+    passing = next((size for size in near if _passes(model, inputs, size)), None)
+    remedy = f"{in_words(passing)} pass, by `resize`" if passing else "multiples of 2, 4, 8, ... pass, by `resize`"
+    message = (
+        f"samples of {in_words(extent)} do not pass through the network: where its branches meet, extents differ, "
+        f"since odd ones cannot be halved; {remedy}"
+    )
+    raise NetworkError(Problem(path, message))
+
+
+def _passes(model: Network, inputs: Tensor, extent: tuple[int, ...]) -> bool:
+    try:
+        _through(model, inputs.new_empty((*inputs.shape[:2], *extent)))
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
 
 
 def require_fit(model: Network, loader: Loader, section: str) -> None:
@@ -109,6 +166,7 @@ def require_fit(model: Network, loader: Loader, section: str) -> None:
     for sample in loader.samples():
         arrays = loader.dataset.inputs.source.meaning == "values"
         model.check_input(sample.inputs.shape, arrays=arrays, path=section)
+        require_passage(model, sample.inputs, section)
         _require_map(model, loader.dataset, sample)
     classes, outputs = loader.dataset.classes, model.output_shapes[0][1 if model.channels_first else -1]
     if classes and outputs is not None and 1 < outputs < len(classes):

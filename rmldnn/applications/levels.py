@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from rmldnn.applications.fitting import require_passage
 from rmldnn.data.levels import coarse
 from rmldnn.data.loader import Loader
 from rmldnn.engine.multigrid import Multigrid
@@ -15,16 +16,18 @@ from rmldnn.networks.network import Network
 from rmldnn.steps import Batch
 
 
-def shrink(grid: Multigrid, loaders: Iterable[Loader], *, nodes: bool) -> None:
+def shrink(grid: Multigrid, model: Network, loaders: Iterable[Loader], *, nodes: bool) -> None:
     """Lets loaders give batches of the resolution of each epoch.
 
     Args:
         grid: The resolutions.
+        model: The network of the finest one.
         loaders: Of the training and the test set.
         nodes: Whether samples are values at nodes, where the configuration does not say.
 
     Raises:
         ConfigError: Samples are coarser than the finest level.
+        NetworkError: The network does not take samples of a level.
     """
     nodes = nodes if grid.grid == "auto" else grid.grid == "nodes"
     for loader in loaders:
@@ -36,6 +39,8 @@ def shrink(grid: Multigrid, loaders: Iterable[Loader], *, nodes: bool) -> None:
                     "give finer samples, or leave out levels"
                 )
                 raise ConfigError(Problem("multigrid.levels", message))
+            for level in () if grid.networks else grid.levels:
+                require_passage(model, coarse(sample, level, nodes=nodes).inputs, "multigrid.levels")
         loader.coarse = partial(_coarse, grid, nodes)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERBS = {
     "recipes": "tasks that work, to start from",
     "init": "a first configuration, from a folder of data",
-    "check": "everything that can be wrong before a run, with patches; starts nothing",
+    "check": "what is wrong with a run before it begins, with patches; starts nothing",
     "summary": "what a network consists of: layers, shapes, parameters, cost",
     "verify": "compare networks with the results that Keras gives",
     "data": "count and measure the data, find what is wrong with it, draw samples",
