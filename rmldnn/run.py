@@ -194,7 +194,8 @@ def run(
         folder = session.folder if session is not None else None
         outputs += application.writers(predictions, model, test, epochs, folder)
         if outfile is not None:
-            outputs.append(Outfile(config["outfile"], train=trained, test=test is not None, updates=updates))
+            measured = test is not None and (trained or test.dataset.targets is not None)
+            outputs.append(Outfile(config["outfile"], train=trained, test=measured, updates=updates))
     outputs.append(checkpoints.saver(model, epochs if trained else 0, engine))
     turns = not trained and not (predictions.assembles and assembling.shared_out(engine, loaders["test"], predictions))
     console.section("Dataset", dataset_rows(loaders, predictions.rows, turns=turns))

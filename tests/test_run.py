@@ -63,9 +63,11 @@ def test_predictions_during_training_and_from_a_checkpoint_alone(train, pictures
 
     config["data"] = {"input_type": "images", "test_input_path": "./test/", "grayscale": True}
     config["checkpoints"] = {"load": "./model/model_checkpoint_2.pt"}
-    for section in ("loss", "optimizer", "outfile", "num_epochs"):
+    for section in ("loss", "optimizer", "num_epochs"):
         del config[section]
+    history = (pictures / "out_test.txt").read_text()
     result = train("data.test_output_path=./again/")
+    assert (pictures / "out_test.txt").read_text() == history  # where nothing is measured, nothing is written over
     assert (result.code, result.err) == (0, "")
     assert result.starting("Eval") == ["Eval  Epoch [  1/  1] : Batch [    1/    1]"]
     assert not result.starting("----------------- Optimizer")
