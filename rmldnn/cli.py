@@ -75,6 +75,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         ConfigError: The command line cannot be understood.
     """
     options = _parser().parse_intermixed_args(arguments)
+    sweeping.require_multirun(options)
     options.file, options.overrides = configuration(options.words, options.config)
     if options.resume and not options.multirun:  # a sweep goes on anyhow
         options.overrides = [*options.overrides, "checkpoints.resume=auto"]

@@ -44,6 +44,11 @@ def sync(folder: Path) -> None:
         os.close(handle)
 
 
+def lockable(file: Path) -> int:
+    """Opens a file that is there to be locked (`flock`), made if need be; whoever shares the folder may lock it too."""
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
 def sha256(file: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rmldnn.disk import replacing, sha256
+from rmldnn.disk import lockable, replacing, sha256
 from rmldnn.errors import ConfigError, Problem, RmldnnError
 from rmldnn.output import surroundings
 from rmldnn.output.places import saving, writing
@@ -37,7 +37,7 @@ from rmldnn.steps import EpochEnd, Step
 RUNS = Path("runs")
 CONFIG, RECORD, STATES = "config.json", "run.json", "state"
 HISTORY = "history.csv", "history.jsonl"
-_LOCK = ".lock"
+LOCK = ".lock"
 _ROOT = "neural_network"
 _FORMAT = "rmldnn-run-1"
 _LARGEST = 64 * 2**20
@@ -178,7 +178,7 @@ class Record:
         told = [self.folder / name for name in (CONFIG, RECORD, *copies)] if self.begun else []
         for path in told:
             path.unlink(missing_ok=True)
-        own = () if self._has_steps() else (*HISTORY, _LOCK)
+        own = () if self._has_steps() else (*HISTORY, LOCK)
         _prune(*(self.folder / name for name in (STATES, OUTPUTS, "tensorboard", *own)))
         with suppress(OSError):  # what is not of this run stays
             self.folder.rmdir()
@@ -266,7 +266,7 @@ def _locked(folder: Path) -> int:
     """The lock of a run folder, an open file."""
     with writing(str(folder), key="run_folder"):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        lock = lockable(folder / LOCK)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rmldnn.config.keys import Values
 from rmldnn.engine import cores
 from rmldnn.engine.leaving import Leave
 from rmldnn.errors import RmldnnError, StoppedError
-from rmldnn.output.rows import number as shown
+from rmldnn.output.rows import number
+from rmldnn.sweeps.report import shown
 from rmldnn.sweeps.running import Running, places
 from rmldnn.sweeps.study import Study
-from rmldnn.sweeps.trial import Outcome, Trial
+from rmldnn.sweeps.trial import LOG, Outcome, Trial
 
 log = logging.getLogger("rmldnn")
 
 _PACE = 0.1
 _HOPELESS = 3
-"""Trials that fail, one after the other, with none that has not: whatever is wrong is wrong with all of them."""
+"""Trials that fail with the same words, with none that has not: whatever is wrong is wrong with all of them."""
 THREADS, DEVICES = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
 
 
@@ -68,9 +70,10 @@ def drive(study: Study, plan: Plan, ended: Callable[[Trial, Outcome], None]) -> 
 
     Raises:
         StoppedError: This process was told to leave; trials that ran have saved their states.
-        RmldnnError: All trials fail.
+        RmldnnError: All trials fail alike, or what remembers them cannot be written.
     """
     running: dict[int, Running] = {}
+    failures: deque[str] = deque(maxlen=_HOPELESS)
     with Leave() as leave:
         try:
             while True:
@@ -86,10 +89,17 @@ def drive(study: Study, plan: Plan, ended: Callable[[Trial, Outcome], None]) -> 
                     outcome = one.look()
                     if outcome is not None and not leave.signal:
                         del running[slot]
+                        if outcome.state == "killed":
+                            if study.interrupted(one.trial):
+                                log.warning("Trial %d was %s", one.trial.number, outcome.failure)
+                                continue
+                            outcome = replace(outcome, state="failed", failure=f"{outcome.failure}, again and again")
                         one.trial.tidy()
                         study.tell(one.trial, outcome)
                         ended(one.trial, outcome)
-                        _require_hope(study)
+                        if outcome.state == "failed":
+                            failures.append(outcome.failure.replace(str(one.trial.folder), ""))
+                            _require_hope(study, failures, one.trial)
                 time.sleep(_PACE)
         finally:
             for one in running.values():
@@ -115,20 +125,17 @@ def _leave(running: Mapping[int, Running]) -> None:
         time.sleep(_PACE)
 
 
-def _require_hope(study: Study) -> None:
-    outcomes = study.trials()
-    if len(outcomes) >= _HOPELESS and all(outcome.state == "failed" for _, outcome in outcomes):
-        trial, outcome = outcomes[-1]
-        raise RmldnnError(
-            f"all {len(outcomes)} trials failed, the last one with: {outcome.failure}; see `{trial.folder}`"
-        )
+def _require_hope(study: Study, failures: Sequence[str], last: Trial) -> None:
+    alike = len(failures) == _HOPELESS and len(set(failures)) == 1
+    if alike and all(outcome.state == "failed" for _, outcome in study.trials()):
+        told = f"{_HOPELESS} trials failed alike, and none has not: {failures[-1]}; see `{last.folder / LOG}`"
+        raise RmldnnError(f"{told}; the same command tries them once more")
 
 
 def described(trial: Trial, outcome: Outcome, monitor: str) -> str:
     """What is told of a trial that has ended, in a line."""
-    values = ", ".join(
-        f"{path}={value:.4g}" if isinstance(value, float) else f"{path}={value}" for path, value in trial.values.items()
-    )
-    value = "" if outcome.value is None else f", {monitor} {shown(outcome.value)} in epoch {outcome.epoch}"
+    values = ", ".join(f"{path}={'null' if value is None else shown(value)}" for path, value in trial.values.items())
+    of = f" of {outcome.epochs}" if outcome.epochs else ""
+    value = "" if outcome.value is None else f", {monitor} {number(outcome.value)} in epoch {outcome.epoch}{of}"
     why = f": {outcome.failure}" if outcome.failure else ""
-    return f"Trial {trial.number} {outcome.state}{value} of {outcome.epochs} ({values}){why}"
+    return f"Trial {trial.number} {outcome.state}{value} ({values}){why}"

@@ -52,41 +52,47 @@ def _row(trial: Trial, outcome: Outcome) -> list[object]:
     return [trial.number, outcome.state, value, outcome.epoch or "", outcome.epochs, outcome.seconds]
 
 
-def keep(folder: Path, trial: Trial, outcome: Outcome, monitor: str, config: Mapping[str, object]) -> None:
+def about(trial: Trial, outcome: Outcome, monitor: str, sweep: str) -> Values:
+    """What is told of the best trial in `best_model/trial.json`.
+
+    Args:
+        trial: The best trial.
+        outcome: How it ended.
+        monitor: What is best in it.
+        sweep: What tells the sweep from others in the same folder.
+    """
+    reached = {"monitor": monitor, "value": outcome.value, "epoch": outcome.epoch}
+    return {"trial": trial.number, **reached, "parameters": dict(trial.values), "sweep": sweep}
+
+
+def keep(folder: Path, trial: Trial, told: Values, config: Mapping[str, object]) -> None:
     """Makes `best_model/`: the configuration of a trial, its best network, and what it reached.
 
     Args:
         folder: The sweep's folder.
         trial: The best trial.
-        outcome: How it ended.
-        monitor: What is best in it.
+        told: What it reached; see `about`.
         config: Its composed configuration, with the user's own places of outputs.
     """
     new, old = folder / f".{BEST}", folder / BEST
-    about: Values = {
-        "trial": trial.number,
-        "monitor": monitor,
-        "value": outcome.value,
-        "epoch": outcome.epoch,
-        "parameters": dict(trial.values),
-    }
     with saving(str(old)):
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
         for path in (trial.folder / MODEL).glob("model_checkpoint_best.*"):
             shutil.copyfile(path, new / path.name)
-        for name, content in (("config.json", {ROOT: config}), ("trial.json", about)):
+        for name, content in (("config.json", {ROOT: config}), ("trial.json", told)):
             (new / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         shutil.rmtree(old, ignore_errors=True)
         new.rename(old)
 
 
-def kept(folder: Path) -> int | None:
-    """Number of the trial in `best_model/`, if there is one."""
+def kept(folder: Path) -> Values:
+    """What is told of the trial in `best_model/`; nothing if there is none."""
     try:
-        return int(json.loads((folder / BEST / "trial.json").read_text(encoding="utf-8"))["trial"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        told = json.loads((folder / BEST / "trial.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
@@ -105,7 +111,7 @@ def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
             "" if outcome.value is None else number(outcome.value),
             f"{outcome.epoch}/{outcome.epochs}" if outcome.epoch else "",
             f"{outcome.seconds:.1f}",
-            *(_shown(trial.values.get(path)) for path in parameters),
+            *(shown(trial.values.get(path)) for path in parameters),
             outcome.failure,
         ]
         for trial, outcome in ranked
@@ -114,5 +120,6 @@ def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
     print_table("Trials", columns, rows)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value of a parameter, for people."""
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -15,15 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rmldnn.engine.leaving import leave_with_parent
+from rmldnn.config.overrides import COMMAND_LINE
+from rmldnn.disk import lockable
+from rmldnn.engine.leaving import SIGNALS, leave_with_parent
 from rmldnn.errors import RmldnnError
 from rmldnn.output.places import saving
-from rmldnn.output.run_folder import HISTORY
+from rmldnn.output.run_folder import HISTORY, LOCK
+from rmldnn.sweeps.faults import OURS
 from rmldnn.sweeps.space import assigned
 from rmldnn.sweeps.trial import LOG, MODEL, Outcome, Trial
 
 _ERROR = "rmldnn: error: "
-_KEEP, _BEST = "checkpoints.keep", "checkpoints.keep.best"
+_FROM_OUTSIDE = (*SIGNALS, signal.SIGKILL)
+"""What ends the process of a trial without any fault of the trial's: batch systems, people, the kernel."""
 _PATIENCE = 120.0
 """Seconds for which a run that was left alone may save its state, and let go of its folder."""
 
@@ -39,7 +43,7 @@ def places(trial: Trial, base: Mapping[str, Any], monitor: str) -> list[str]:
     values: dict[str, Any] = {
         "run_folder": str(trial.folder),
         "checkpoints.save": str(trial.folder / MODEL),
-        _KEEP: {"last": 1, "best": monitor},
+        "checkpoints.keep": {"last": 1, "best": monitor},
         "checkpoints.resume": "auto" if trial.goes_on else None,
     }
     if base.get("outfile"):
@@ -98,7 +102,8 @@ class Running:
             return replace(outcome, state="pruned")
         if code == 0 and outcome.value is not None:
             return replace(outcome, state="complete")
-        return replace(outcome, state="failed", value=None, failure=self._failure(code))
+        state = "killed" if code - 128 in _FROM_OUTSIDE else "failed"
+        return replace(outcome, state=state, value=None, failure=self._failure(code))
 
     @property
     def over(self) -> bool:
@@ -135,7 +140,9 @@ class Running:
             lines = log.read().decode(errors="replace").splitlines()
         told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
         if told:
-            return told[0].replace(f"command line: {_BEST}", "sweep.monitor")
+            words = told[0].removeprefix(f"{COMMAND_LINE}: ")  # which the sweep has written
+            path, colon, message = words.partition(": ")
+            return f"{OURS[path]}: {message}" if colon and path in OURS else words
         if code > 128:
             return f"ended by {signal.Signals(code - 128).name}"
         if code == 0:
@@ -149,7 +156,7 @@ def _wait(folder: Path) -> None:
     Raises:
         RmldnnError: It does not.
     """
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    handle = lockable(folder / LOCK)
     deadline = time.monotonic() + _PATIENCE
     try:
         while True:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rmldnn.component import show
 from rmldnn.config import overrides, translate
 from rmldnn.config.domains import Choices, Domain, Range, domain
 from rmldnn.config.keys import Values
@@ -17,6 +17,7 @@ from rmldnn.config.samples import tests, trains
 from rmldnn.config.spec import Spec
 from rmldnn.config.sweep import SECTION, check_sweep, split
 from rmldnn.errors import ConfigError, Problem
+from rmldnn.sweeps.faults import Faults
 from rmldnn.sweeps.settings import Settings, sweep
 
 
@@ -65,12 +66,14 @@ class Wanted:
         space: Its parameters.
         changes: What the command line sets besides, for each trial.
         base: The composed configuration of the first trial.
+        faults: Where all of this is written.
     """
 
     settings: Values
     space: Space
     changes: Sequence[str]
     base: Values
+    faults: Faults
 
 
 def read(spec: Spec, texts: Sequence[str]) -> Wanted:
@@ -83,25 +86,60 @@ def read(spec: Spec, texts: Sequence[str]) -> Wanted:
     Raises:
         ConfigError: With every problem, of every value.
     """
-    rest, listed = overrides.sweeps(texts)
-    changes = [text for text in rest if not _key(text).startswith(f"{SECTION}.")]
-    own = _settings([text for text in rest if text not in changes])
-    fixed = {_key(text) for text in changes}
-    section = {key: value for key, value in (spec.values.get(SECTION) or {}).items() if key not in fixed}
-    words = {*own, *listed}
-    problems = list(check_sweep({**section, **own, **listed}))
+    section, own, changes = _section(spec, texts)
+    faults = Faults(spec, own)
+    problems = list(check_sweep(section))
     if problems:
-        raise ConfigError([_placed(problem, problem.path, words, spec) for problem in problems])
-    settings, parameters = split({**section, **own, **listed})
+        raise ConfigError([faults.placed(problem) for problem in problems])
+    settings, parameters = split(section)
     if not parameters:
+        translate.compose(spec, changes)  # which tells of texts that were meant to name several values
         message = 'has no parameters; name several values, optimizer=adam,sgd, or write "sweep": {"optimizer": [...]}'
         raise ConfigError(Problem(SECTION, message, spec.document.name))
     space = Space({path: domain(given) for path, given in parameters.items()})
-    base = _tried(spec, space, changes, set(listed))
-    problems = [_placed(item, item.path, words, spec) for item in _senseless(sweep(**settings), space, base)]
+    base = _tried(spec, space, changes, faults)
+    problems = [faults.placed(item) for item in _senseless(sweep(**settings), space, base)]
     if problems:
         raise ConfigError(problems)
-    return Wanted(settings, space, changes, base)
+    return Wanted(settings, space, changes, base, faults)
+
+
+def has_parameters(spec: Spec, texts: Sequence[str]) -> bool:
+    """Whether there is anything to sweep over, in the file or on the command line."""
+    section, _, _ = _section(spec, texts)
+    return bool(split(section)[1])
+
+
+def _section(spec: Spec, texts: Sequence[str]) -> tuple[Values, Values, list[str]]:
+    """The section `sweep` with what the command line says of it, which is that, and its other texts.
+
+    Raises:
+        ConfigError: A text cannot be understood.
+    """
+    rest, listed = overrides.sweeps(texts)
+    mine = [text for text in rest if f"{_key(text)}.".startswith(f"{SECTION}.")]
+    changes = [text for text in rest if text not in mine]
+    fixed = {_key(text) for text in changes}
+    section = {key: value for key, value in (spec.values.get(SECTION) or {}).items() if key not in fixed}
+    own: Values = {}
+    for text in mine:
+        key = _key(text).removeprefix(SECTION).lstrip(".")
+        value = None if text.startswith("~") else overrides.values([text]).popitem()[1]
+        if not key and isinstance(value, dict):
+            own |= value
+        elif not key and value is None:
+            section, own = {}, {}
+        elif not key:
+            message = f"must be an object such as {{num_trials: 20}}, got {show(value)}"
+            raise ConfigError(Problem(SECTION, message, COMMAND_LINE))
+        elif not text.startswith("~"):
+            own[key] = value
+        elif key in section or key in own:
+            section, own = ({word: given for word, given in one.items() if word != key} for one in (section, own))
+        else:
+            raise ConfigError(Problem(f"{SECTION}.{key}", "is not there, so it cannot be taken away", COMMAND_LINE))
+    own |= listed
+    return {**section, **own}, own, changes
 
 
 def _senseless(settings: Settings, space: Space, base: Values) -> Iterator[Problem]:
@@ -126,12 +164,7 @@ def _key(text: str) -> str:
     return text.partition("=")[0].lstrip("+~")
 
 
-def _settings(texts: Iterable[str]) -> Values:
-    """`sweep.num_trials=20` of a command line as keys of the section."""
-    return {path.removeprefix(f"{SECTION}."): value for path, value in overrides.values(list(texts)).items()}
-
-
-def _tried(spec: Spec, space: Space, changes: Sequence[str], listed: set[str]) -> Values:
+def _tried(spec: Spec, space: Space, changes: Sequence[str], faults: Faults) -> Values:
     """The composed configuration of the first probe, after a look at those of all.
 
     Raises:
@@ -145,33 +178,9 @@ def _tried(spec: Spec, space: Space, changes: Sequence[str], listed: set[str]) -
             base = base or composed.values
         except ConfigError as error:
             for problem in error.problems:
-                told = _explained(problem, probe, space, listed, spec)
+                told = faults.explained(problem, space.domains)
                 is_range = isinstance(space.domains.get(told.path.removeprefix(f"{SECTION}.")), Range)
                 problems.setdefault(told.path if is_range else str(told), told)  # of both bounds, one will do
     if problems:
         raise ConfigError(problems.values())
     return base
-
-
-def _explained(problem: Problem, probe: Values, space: Space, listed: set[str], spec: Spec) -> Problem:
-    """A problem of the composed configuration as one of the parameter that it is about, if it is about one."""
-    paths = [path for path in probe if path == problem.path] or [
-        path for path in probe if f"{problem.path}.".startswith(f"{path}.") or f"{path}.".startswith(f"{problem.path}.")
-    ]
-    if not paths or not problem.path:
-        return problem
-    path, message = paths[0], problem.message
-    item = space.domains[path]
-    if isinstance(item, Range) and not item.whole and "integer" in message:
-        message += f"; a range of whole numbers is `{'log_integer' if item.log else 'integer'}`"
-    inner = f" (with {problem.path})" if problem.path != path else ""
-    return _placed(Problem(f"{SECTION}.{path}", message + inner), f"{SECTION}.{path}", listed, spec)
-
-
-def _placed(problem: Problem, path: str, listed: set[str], spec: Spec) -> Problem:
-    """The problem with its place: the command line, or a line of the file."""
-    own = path.removeprefix(f"{SECTION}.")
-    known = [word for word in (*listed, *(spec.values.get(SECTION) or ())) if f"{own}.".startswith(f"{word}.")]
-    if max(known, key=len, default="") in listed:
-        return dataclasses.replace(problem, place=COMMAND_LINE)
-    return spec.located(problem)

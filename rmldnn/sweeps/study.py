@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
+import logging
+import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rmldnn.config.domains import Choices
-from rmldnn.config.groups import leaves
 from rmldnn.config.keys import Values
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.output.places import writing
-from rmldnn.sweeps import choosing
-from rmldnn.sweeps.journal import Lock
+from rmldnn.sweeps import choosing, storage
+from rmldnn.sweeps.identity import differences, identity
 from rmldnn.sweeps.settings import Settings
 from rmldnn.sweeps.space import Space
 from rmldnn.sweeps.trial import TRIALS, Outcome, Trial
 
-_FILES = {"sqlite": "study.db", "journal": "study.journal"}
-_NAME = "sweep"
+log = logging.getLogger("rmldnn")
+
+_NUMBER, _BEGUN, _KILLED, _IDENTITY = "number", "begun", "killed", "identity"
+_ENDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _MANY = 20
 """Trials of a sweep without a number of its own that is no grid."""
-_HARMLESS = ("data.num_workers", "tracking", "debug", "run_folder", "outfile", "checkpoints")
-"""Keys that may be others when a sweep goes on: trials are compared all the same."""
-_PATIENCE = 60
-"""Seconds for which the data base may be somebody else's."""
+_PATIENCE = 3
+"""How often the process of a trial may be killed without having come further."""
 
 
 class Study:
     """The trials of a sweep, in a folder; several processes may work on one.
+
+    A trial of the sweep that failed is tried once more by whoever opens its study again: as another trial of Optuna's,
+    which has the number, and takes the place, of the first.
 
     Args:
         folder: The sweep's folder, made if need be.
@@ -57,72 +58,98 @@ class Study:
         self._optuna = optuna
         self._settings, self._space = settings, space
         self._seed = int(base.get("seed", 0))
+        wanted, size = settings.num_trials, space.size
         self._grid = settings.sampler == "grid" or (
-            settings.sampler == "auto" and space.size is not None and settings.num_trials is None
+            settings.sampler == "auto" and size is not None and (wanted is None or wanted >= size)
         )
         self.folder = folder
         self._distributions = {path: choosing.distribution(optuna, item) for path, item in space.domains.items()}
         with writing(str(folder), key="--sweep-folder"):
             (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         with self.alone():
-            self._study = self._opened(choosing.pruner(optuna, settings, base, grid=self._grid))
-            self._require_same(space, settings, base)
-            if self._grid:
-                self._enqueue()
+            pruner = choosing.pruner(optuna, settings, base, grid=self._grid)
+            self._study = storage.opened(optuna, folder, settings.storage, minimize=settings.minimize, pruner=pruner)
+            with self.remembering():
+                self._require_same(identity(space, settings, base))
+                self._failed = {number: found for number, found in self._latest().items() if found.state.name == "FAIL"}
 
     @property
     def total(self) -> int:
-        """How many trials the sweep is to have."""
-        if self._grid and self._space.size is not None:
-            return min(self._space.size, self._settings.num_trials or self._space.size)
-        return self._settings.num_trials or _MANY
+        """How many trials the sweep is to have; of lists no more than there are combinations."""
+        wanted = self._settings.num_trials or (self._space.size if self._grid else None) or _MANY
+        return min(wanted, self._space.size or wanted)
+
+    @property
+    def identity(self) -> str:
+        """What tells this study from all others."""
+        return str(self._study.user_attrs[_IDENTITY])
+
+    @property
+    def again(self) -> int:
+        """How many trials had failed before, and are tried once more."""
+        return len(self._failed)
 
     def next(self) -> Trial | None:
-        """A trial to run: one that a worker has left when it was killed, or else a new one; None if there is none."""
-        with self.alone():
+        """A trial to run: one that was left when its worker was killed, a new one, or one that failed before; or None.
+
+        What is chosen once more has its value from the trial that had the same ones.
+        """
+        with self.alone(), self.remembering():
             states = self._optuna.trial.TrialState
-            known = self._study.get_trials(deepcopy=False)
-            for found in known:
-                trial = Trial(found.number, {}, self.folder)
-                if found.state is states.RUNNING and trial.take():
-                    self._study.sampler = self._sampler(found.number)
-                    live = self._optuna.trial.Trial(self._study, found._trial_id)
-                    trial.reported |= found.intermediate_values.keys()
-                    trial.hopeless = bool(trial.reported) and bool(live.should_prune())
-                    trial.goes_on = True
-                    return self._chosen(trial, live)
-            if sum(1 for found in known if found.state is not states.WAITING) >= self.total:
-                return None
-            self._study.sampler = self._sampler(len(known))
-            live = self._study.ask()
-            trial = Trial(live.number, {}, self.folder)
-            trial.take()
-            return self._chosen(trial, live)
+            while True:
+                known = self._study.get_trials(deepcopy=False)
+                for found in known:
+                    trial = Trial(found.user_attrs[_NUMBER], {}, self.folder)
+                    if found.state is states.RUNNING and trial.take():
+                        self._study.sampler = self._sampler(found.number)
+                        live = self._optuna.trial.Trial(self._study, found._trial_id)
+                        trial.reported |= found.intermediate_values.keys()
+                        trial.hopeless = bool(trial.reported) and bool(live.should_prune())
+                        return self._begun(self._chosen(trial, live), found)
+                waiting = next((found for found in known if found.state is states.WAITING), None)
+                if waiting is None:
+                    wanted = self._wanted()
+                    if wanted is None:
+                        return None
+                    number, params = wanted
+                    self._study.enqueue_trial(params, {_NUMBER: number})  # so that none is ever without its number
+                self._study.sampler = self._sampler(len(known) if waiting is None else waiting.number)
+                live = self._study.ask()
+                trial = self._chosen(Trial(live.user_attrs[_NUMBER], {}, self.folder), live)
+                if not self._known(trial):
+                    return self._begun(trial)
 
     def tell(self, trial: Trial, outcome: Outcome) -> None:
         """Notes how a trial has ended, and lets go of it."""
-        for key, value in outcome.facts().items():
-            trial.note(key, value)
-        states = self._optuna.trial.TrialState
-        state = {"complete": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[outcome.state]
-        self._study.tell(trial.number, outcome.value if outcome.state == "complete" else None, state)
+        with self.remembering():
+            for key, value in outcome.facts().items():
+                trial.note(key, value)
+            states = self._optuna.trial.TrialState
+            state = {"complete": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[outcome.state]
+            self._study.tell(trial.live, outcome.value if outcome.state == "complete" else None, state)
         trial.release()
+
+    def interrupted(self, trial: Trial) -> bool:
+        """Lets go of a trial whose process something has ended; whether it goes on, as it has come further since."""
+        with self.remembering():
+            times, before = trial.live.user_attrs.get(_KILLED, (0, None))
+            times, place = times + 1 if trial.progress == before else 1, trial.progress
+            trial.note(_KILLED, [times, place])
+        if times < _PATIENCE:
+            trial.release()
+        return bool(times < _PATIENCE)
 
     def trials(self) -> list[tuple[Trial, Outcome]]:
         """All trials that have ended, by number."""
-        names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
         found = []
-        for frozen in self._study.get_trials(deepcopy=False):
-            if frozen.state.name in names:
-                facts = {key: value for key, value in frozen.user_attrs.items() if key in Outcome.FACTS}
-                seen = frozen.intermediate_values.values() if frozen.state.name == "PRUNED" else ()
-                value = (min if self._settings.minimize else max)(seen, default=frozen.value)
-                found.append(
-                    (
-                        Trial(frozen.number, self._decoded(frozen.params), self.folder),
-                        Outcome(names[frozen.state.name], value, **facts),
-                    )
-                )
+        with self.remembering():
+            for number, frozen in sorted(self._latest().items()):
+                if frozen.state.name in _ENDS:
+                    facts = {key: value for key, value in frozen.user_attrs.items() if key in Outcome.FACTS}
+                    seen = frozen.intermediate_values.values() if frozen.state.name == "PRUNED" else ()
+                    value = (min if self._settings.minimize else max)(seen, default=frozen.value)
+                    trial = Trial(number, self._decoded(frozen.params), self.folder)
+                    found.append((trial, Outcome(_ENDS[frozen.state.name], value, **facts)))
         return found
 
     @property
@@ -130,57 +157,65 @@ class Study:
         """Optuna's own study, for its drawings."""
         return self._study
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Keeps other workers of the sweep out meanwhile."""
+        return storage.alone(self.folder)
+
+    def remembering(self) -> AbstractContextManager[None]:
+        """Turns what goes wrong with the study into an error that names it."""
+        return storage.remembering(self._optuna, self.folder)
+
+    def _latest(self) -> dict[int, Any]:
+        """The trial of Optuna's that counts, by number: the last one."""
+        return {found.user_attrs[_NUMBER]: found for found in self._study.get_trials(deepcopy=False)}
+
+    def _wanted(self) -> tuple[int, Values] | None:
+        """Number of the trial whose turn it is, and the values that it has to have; None if there is none."""
+        latest = self._latest()
+        if len(latest) < self.total:
+            params = self._untried() if self._grid else {}
+            if params is not None:
+                return max(latest, default=-1) + 1, params
+        for number, failed in self._failed.items():
+            if latest[number].number == failed.number:
+                return number, dict(failed.params)
+        return None
+
+    def _untried(self) -> Values | None:
+        """The first combination of the grid that there is no trial of."""
+        known = [{**found.system_attrs.get("fixed_params", {}), **found.params} for found in self._latest().values()]
+        for values in self._space.grid():
+            params = {path: choosing.label(value) for path, value in values.items()}
+            if params not in known:
+                return params
+        return None
+
+    def _known(self, trial: Trial) -> bool:
+        """Ends a trial before it begins if another one with its values was completed; whether there was one."""
+        for number, found in self._latest().items():
+            if found.state.name == "COMPLETE" and found.params == trial.live.params:
+                facts = {key: value for key, value in found.user_attrs.items() if key in Outcome.FACTS}
+                log.info("Trial %d has the values of trial %d, and is not run", trial.number, number)
+                self.tell(trial, Outcome("complete", found.value, **{**facts, "seconds": 0.0}))
+                return True
+        return False
+
+    def _begun(self, trial: Trial, found: Any = None) -> Trial:
+        """A trial in a folder of its own: an empty one, or that in which another worker has begun it."""
+        trial.goes_on = found is not None and _BEGUN in found.user_attrs
+        if not trial.goes_on:
+            trial.begin()
+            trial.note(_BEGUN, True)
+        return trial
+
     def _chosen(self, trial: Trial, live: Any) -> Trial:
         """A trial with its values, of which a worker that was killed may have chosen some."""
         params = {path: live._suggest(path, item) for path, item in self._distributions.items()}
-        trial.live, trial.values = live, self._decoded(params)
+        trial.live, trial.values, trial.remembering = live, self._decoded(params), self.remembering
         return trial
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keeps other workers of the sweep out meanwhile."""
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
-    def _opened(self, pruner: Any) -> Any:
-        """Optuna's study, of the file that there is, or of one of the kind that the settings want."""
-        kept = [kind for kind, name in _FILES.items() if (self.folder / name).exists()]
-        kind = kept[0] if kept else self._settings.storage
-        path = self.folder / _FILES[kind]
-        storages = self._optuna.storages
-        try:
-            if kind == "journal":
-                backend = storages.journal.JournalFileBackend(str(path), lock_obj=Lock(path))
-                storage = storages.JournalStorage(backend)
-            else:
-                storage = storages.RDBStorage(
-                    f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}}
-                )
-            direction = "minimize" if self._settings.minimize else "maximize"
-            return self._optuna.create_study(
-                storage=storage, study_name=_NAME, direction=direction, load_if_exists=True, pruner=pruner
-            )
-        except Exception as error:  # those of SQLAlchemy and of JSON, which are Optuna's affair
-            why = (str(error).splitlines() or [type(error).__name__])[0]
-            message = f"`{path}` cannot be read: {why}; name another folder by --sweep-folder"
-            raise ConfigError(Problem("sweep", message)) from error
 
     def _sampler(self, number: int) -> Any:
         return choosing.sampler(self._optuna, self._settings, self._seed, number)
-
-    def _enqueue(self) -> None:
-        """Puts all combinations of the grid into the queue from which trials are taken first."""
-        known = {trial.number for trial in self._study.get_trials(deepcopy=False)}
-        for number, values in enumerate(self._space.grid()):
-            if number >= self.total:
-                break
-            if number not in known:
-                encoded = {path: choosing.label(value) for path, value in values.items()}
-                self._study.enqueue_trial(encoded)
 
     def _decoded(self, params: Mapping[str, Any]) -> Values:
         """Optuna's values as those of the configuration, in the order of the space."""
@@ -192,35 +227,18 @@ class Study:
                 values[path] = next((value for value in same if choosing.label(value) == label), label)
         return values
 
-    def _require_same(self, space: Space, settings: Settings, base: Values) -> None:
+    def _require_same(self, now: Mapping[str, Any]) -> None:
         """Remembers what is swept, or compares it with what was.
 
         Raises:
             ConfigError: It is another sweep; its trials would not compare.
         """
-        now = {
-            "parameters": {path: repr(item) for path, item in space.domains.items()},
-            "monitor": settings.monitor.lower(),
-            "grid": self._grid,
-            "configuration": json.loads(json.dumps(base)),
-        }
         then = self._study.user_attrs
-        for key, value in now.items():
-            if key not in then:
-                self._study.set_user_attr(key, value)
-        others = [key for key in ("parameters", "monitor", "grid") if key in then and then[key] != now[key]]
-        others += _differing(then.get("configuration", now["configuration"]), now["configuration"])
+        others: Sequence[str] = differences(then, now)
         if others:
             message = f"`{self.folder}` holds a sweep with other {', '.join(others)}, whose trials would not compare"
             raise ConfigError(Problem("sweep", f"{message}; name another folder by --sweep-folder"))
-
-
-def _differing(then: Values, now: Values) -> Sequence[str]:
-    paths = dict.fromkeys([*leaves(then), *leaves(now)])
-    return [f"`{path}`" for path in paths if not path.startswith(_HARMLESS) and _at(then, path) != _at(now, path)]
-
-
-def _at(values: Any, path: str) -> Any:
-    for key in path.split("."):
-        values = values.get(key) if isinstance(values, dict) else None
-    return values
+        files = {"files": {**then.get("files", {}), **now["files"]}}
+        for key, value in {_IDENTITY: uuid.uuid4().hex, **now, **files}.items():
+            if key not in then or (key == "files" and then[key] != value):
+                self._study.set_user_attr(key, value)

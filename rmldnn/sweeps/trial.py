@@ -7,11 +7,14 @@ import fcntl
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rmldnn.disk import lockable
+from rmldnn.output.places import writing
 from rmldnn.output.rows import less_is_better
 from rmldnn.output.run_folder import HISTORY, STATES
 
@@ -28,7 +31,7 @@ class Outcome:
     """How a trial has ended.
 
     Args:
-        state: `complete`, `pruned` or `failed`.
+        state: `complete`, `pruned`, `failed`, or `killed` if something else ended its process.
         value: The best that `monitor` was; None if it never was a number.
         epoch: When it was best.
         epochs: How many there were.
@@ -61,6 +64,7 @@ class Trial:
         goes_on: Whether an earlier worker has begun it.
         reported: Epochs of which the study knows.
         hopeless: Whether it promises too little.
+        remembering: Tells of what goes wrong with the study.
     """
 
     number: int
@@ -70,6 +74,7 @@ class Trial:
     goes_on: bool = False
     reported: set[int] = field(default_factory=set)
     hopeless: bool = False
+    remembering: Callable[[], AbstractContextManager[None]] = nullcontext
     _lock: int | None = None
 
     @property
@@ -77,10 +82,27 @@ class Trial:
         """Its run folder."""
         return self.sweep_folder / TRIALS / str(self.number)
 
+    @property
+    def progress(self) -> str:
+        """How far its run has come, as far as it can go on from there."""
+        return " ".join(sorted(path.name for path in (self.folder / STATES).glob("epoch_*")))
+
+    def begin(self) -> None:
+        """Makes it this worker's own, with nothing of an earlier trial in its folder.
+
+        Raises:
+            ConfigError: The folder cannot be written.
+        """
+        with writing(str(self.folder), key="--sweep-folder"):
+            self.release()
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+            self.take()
+
     def take(self) -> bool:
         """Makes it this worker's own until this process ends; whether it was nobody's."""
         self.folder.mkdir(exist_ok=True)
-        lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        lock = lockable(self.folder / _LOCK)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -97,7 +119,8 @@ class Trial:
 
     def note(self, key: str, value: Any) -> None:
         """Adds a fact to what the study remembers."""
-        self.live.set_user_attr(key, value)
+        with self.remembering():
+            self.live.set_user_attr(key, value)
 
     def report(self, scores: Mapping[int, float]) -> bool:
         """Tells the study of epochs; whether the trial promises so little that it is to end.
@@ -107,8 +130,9 @@ class Trial:
         for epoch, value in scores.items():
             if not self.hopeless and epoch not in self.reported and math.isfinite(value):
                 self.reported.add(epoch)
-                self.live.report(value, epoch)
-                self.hopeless = bool(self.live.should_prune())
+                with self.remembering():
+                    self.live.report(value, epoch)
+                    self.hopeless = bool(self.live.should_prune())
         return self.hopeless
 
     def scores(self, monitor: str) -> dict[int, float]:

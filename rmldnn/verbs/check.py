@@ -17,7 +17,7 @@ from rmldnn.config.reader import read_text
 from rmldnn.disk import replacing
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.output.places import writing
-from rmldnn.verbs import add_configuration, configuration, parser
+from rmldnn.verbs import add_configuration, configuration, parser, sweeping
 
 if TYPE_CHECKING:
     from rmldnn.checking import Report
@@ -30,6 +30,7 @@ change of the file where it is near at hand. Writes nothing, and needs no GPU.
   rmldnn check config.json                        ... and exits with 2 (configuration) or 3 (data) if something is
   rmldnn check config.json --fix                  makes the changes that are safe, and checks again
   rmldnn check config.json --procs 8              memory of each of 8 processes
+  rmldnn check config.json -m optimizer=adam,sgd  what a sweep would try
   rmldnn check config.json --json                 for programs"""
 
 
@@ -39,8 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     add_configuration(options)
     options.add_argument("--fix", action="store_true", help="change the file where that is safe")
     options.add_argument("--procs", type=int, default=1, metavar="N", help="of so many processes (1)")
+    sweeping.add_options(options)
     options.add_argument("--json", action="store_true", help="for programs instead of for people")
     given = options.parse_intermixed_args(list(arguments))
+    sweeping.require_multirun(given)
     if given.procs < 1:
         raise ConfigError(Problem("--procs", f"must be a positive integer, got {given.procs}", "command line"))
     collects = gc.isenabled()
@@ -65,9 +68,7 @@ def _check(given: Namespace) -> int:
     problems: list[Problem] = []
     try:
         loaded = spec.load(file, task=given.app, lenient=given.lenient, changes=changes)
-        from rmldnn.checking import check  # torch and Hydra, which a faulty file does without
-
-        report = check(loaded, changes, lenient=given.lenient, world=given.procs)
+        report = _report(loaded, changes, path, given)
         problems = report.problems
     except ConfigError as error:
         problems = error.problems
@@ -77,6 +78,25 @@ def _check(given: Namespace) -> int:
     else:
         _print(found, report, made, mending=given.fix)
     return report.exit_code if report is not None else ConfigError.exit_code
+
+
+def _report(loaded: spec.Spec, changes: Sequence[str], path: str | None, given: Namespace) -> Report:
+    """What is found of a run, or of a sweep: by `-m`, and where the file has parameters of one."""
+    from rmldnn.checking import check  # torch and Hydra, which a faulty file does without
+    from rmldnn.sweeps import space
+    from rmldnn.sweeps.trying import tried
+
+    def swept() -> Report:
+        wanted = space.read(loaded, changes)
+        return tried(loaded, wanted, sweeping.folder(given, path), lenient=given.lenient, world=given.procs)
+
+    if given.multirun:
+        return swept()
+    report = check(loaded, changes, lenient=given.lenient, world=given.procs)
+    with report.part():
+        if space.has_parameters(loaded, changes):
+            report.problems += [problem for problem in swept().problems if problem not in report.problems]
+    return report
 
 
 def _text(file: Path | None) -> str:

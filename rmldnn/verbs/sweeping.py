@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmldnn.engine.ranks import Ranks, surroundings
-from rmldnn.errors import ConfigError, LaunchError, Problem, RmldnnError
+from rmldnn.errors import ConfigError, DataError, LaunchError, Problem, RmldnnError
 from rmldnn.output.run_folder import STATES
 from rmldnn.verbs import plugged
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rmldnn.sweeps.space import Wanted
 
 SWEEPS = Path("sweeps")
-AUTO = "auto"
+AUTO, COMMAND_LINE = "auto", "command line"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +37,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Gives a command line the number of trials that run at once."""
     parser.add_argument("--workers", metavar="N", help="trials of a sweep at once (1); auto: one for each GPU")
+
+
+def require_multirun(given: argparse.Namespace) -> None:
+    """Refuses options of a sweep where there is none.
+
+    Raises:
+        ConfigError: There are such.
+    """
+    for option in () if given.multirun else ("--sweep-folder", "--workers"):
+        if getattr(given, option.lstrip("-").replace("-", "_"), None) is not None:
+            message = "is for sweeps, and this is a single run; add -m, or leave it out"
+            raise ConfigError(Problem(option, message, COMMAND_LINE))
 
 
 def folder(given: argparse.Namespace, file: str | None) -> Path:
@@ -77,10 +89,17 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     from rmldnn.sweeps.space import assigned
     from rmldnn.sweeps.study import Study
     from rmldnn.sweeps.trial import Outcome, Trial
+    from rmldnn.sweeps.trying import tried
 
     chosen = settings.sweep(**wanted.settings)
     place = folder(options, options.file)
     workers, devices = _workers(options.workers)
+    world = int(options.procs) if (options.procs or "").isdecimal() else 1
+    found = tried(spec, wanted, place, lenient=options.lenient, world=world)
+    if found.problems:
+        raise ConfigError(found.problems)
+    if found.faults:
+        raise DataError("; ".join(found.faults))
     study = Study(place, chosen, wanted.space, wanted.base)
     monitor = chosen.monitor
     plan = Plan(_command(options, wanted.changes), wanted.base, monitor, workers, devices, surroundings())
@@ -90,9 +109,10 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
             trials = study.trials()
             report.write_table(place, trials)
             top = report.best(trials, minimize=chosen.minimize)
-            if top is not None and report.kept(place) != top[0].number:
+            told = report.about(*top, monitor, study.identity) if top is not None else {}
+            if top is not None and report.kept(place) != told:
                 config = translate.compose(spec, [*wanted.changes, *assigned(top[0].values)]).values
-                report.keep(place, *top, monitor, config)
+                report.keep(place, top[0], told, config)
 
     def ended(trial: Trial, outcome: Outcome) -> None:
         print(described(trial, outcome, monitor), flush=True)
@@ -100,10 +120,9 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
 
     disconnect = connect(lambda line: print(line, flush=True))
     try:
-        begun = len(study.trials())
-        print(
-            f"Sweep of {study.total} trial{'s' if study.total > 1 else ''}, {begun} of them done: {place}", flush=True
-        )
+        done = f"{len(study.trials())} of them done"
+        done += f", of which {study.again} failed and will be tried once more" if study.again else ""
+        print(f"Sweep of {study.total} trial{'s' if study.total > 1 else ''}, {done}: {place}", flush=True)
         drive(study, plan, ended)
         written()
         trials = study.trials()
@@ -138,7 +157,7 @@ def _workers(text: str | None) -> tuple[int, list[str]]:
     text = text or "1"
     if text != AUTO and (not text.isdecimal() or int(text) < 1):
         message = f"must be a positive integer or `{AUTO}`, got `{text}`"
-        raise ConfigError(Problem("--workers", message, "command line"))
+        raise ConfigError(Problem("--workers", message, COMMAND_LINE))
     if text == "1":
         return 1, []
     given = surroundings().get("CUDA_VISIBLE_DEVICES")

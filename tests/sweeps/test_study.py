@@ -1,7 +1,9 @@
 """What remembers the trials of a sweep, and chooses their values."""
 
 import json
+import os
 import signal
+import stat
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,7 +14,7 @@ import pytest
 pytest.importorskip("optuna")
 
 from rmldnn.config.domains import Choices, Range
-from rmldnn.errors import ConfigError
+from rmldnn.errors import ConfigError, RmldnnError
 from rmldnn.sweeps.settings import sweep
 from rmldnn.sweeps.space import Space
 from rmldnn.sweeps.study import Study
@@ -20,6 +22,7 @@ from rmldnn.sweeps.trial import Outcome
 
 BASE = {"num_epochs": 4, "seed": 0}
 RATES = {"optimizer.learning_rate": Range("log", 1e-4, 1e-1)}
+FAILED = Outcome("failed", failure="no room")
 GRID = {"optimizer": Choices(("adam", "sgd")), "optimizer.learning_rate": Choices((1e-3, 1e-2))}
 
 
@@ -171,9 +174,99 @@ def test_a_trial_whose_worker_was_killed_goes_on(tmp_path, storage):
 
 
 def test_a_combination_that_a_killed_worker_has_just_taken_is_not_lost(tmp_path):
-    opened(tmp_path, GRID).optunas.ask()  # without any value yet
+    study = opened(tmp_path, GRID).optunas
+    study.enqueue_trial({"optimizer": "adam", "optimizer.learning_rate": 1e-3}, {"number": 0})
+    study.ask()  # without any value yet, and without a folder
     study = opened(tmp_path, GRID)
     assert [complete(study).values for _ in range(4)] == [*Space(GRID).grid()]
+
+
+def test_a_trial_that_failed_is_tried_once_more_by_the_next_command(tmp_path):
+    study = opened(tmp_path, GRID)
+    failed = study.next()
+    (failed.folder / "history.csv").write_text("of the first time")
+    study.tell(failed, FAILED)
+    values = [complete(study).values for _ in range(3)]
+    assert study.next() is None, "not by this one"
+    study = opened(tmp_path, GRID)
+    again = study.next()
+    assert (study.again, again.number, again.values, again.goes_on) == (1, 0, failed.values, False)
+    assert not (again.folder / "history.csv").exists()
+    study.tell(again, Outcome("complete", 2.0, 1, 1))
+    assert study.next() is None
+    assert [trial.values for trial, _ in study.trials()] == [failed.values, *values]
+    assert {outcome.state for _, outcome in study.trials()} == {"complete"}
+
+
+def test_trials_that_failed_come_behind_new_ones_and_in_their_own_place(tmp_path):
+    study = opened(tmp_path, RATES, num_trials=3)
+    study.tell(study.next(), FAILED)
+    study = opened(tmp_path, RATES, num_trials=3)
+    assert [complete(study).number for _ in range(3)] == [1, 2, 0]
+    study = opened(tmp_path, RATES, num_trials=4)
+    assert complete(study).number == 3
+
+
+def test_a_trial_that_is_killed_again_and_again_without_coming_further_does_not_go_on(tmp_path):
+    study = opened(tmp_path, RATES, num_trials=1)
+    for expected in (True, True):
+        assert study.interrupted(study.next()) is expected
+    trial = study.next()
+    (trial.folder / "state/epoch_2_sample_0").mkdir(parents=True)
+    assert study.interrupted(trial), "it has come further"
+    assert study.interrupted(study.next())
+    assert not study.interrupted(study.next())
+
+
+def test_what_was_begun_by_nobody_begins_in_an_empty_folder(tmp_path):
+    study = opened(tmp_path, RATES)
+    study.optunas.enqueue_trial({}, {"number": 0})
+    study.optunas.ask()
+    (tmp_path / "trials/0").mkdir()
+    (tmp_path / "trials/0/history.csv").write_text("of an earlier time")
+    trial = study.next()
+    assert (trial.number, trial.goes_on) == (0, False)
+    assert not (trial.folder / "history.csv").exists()
+
+
+def test_trials_of_which_nothing_tells_are_refused(tmp_path):
+    complete(opened(tmp_path, RATES))
+    (tmp_path / "study.db").unlink()
+    with pytest.raises(ConfigError, match="holds trials, and no study.db or study.journal beside it.*--sweep-folder"):
+        opened(tmp_path, RATES)
+
+
+def test_no_more_trials_than_combinations(tmp_path):
+    domains = {"optimizer": Choices(("adam", "sgd"))}
+    study = opened(tmp_path, domains, num_trials=5)
+    assert study.total == 2
+    assert [complete(study).values["optimizer"] for _ in range(2)] == ["adam", "sgd"]
+    assert study.next() is None
+
+
+def test_equal_trials_are_not_run_again(tmp_path):
+    study = opened(tmp_path, {"optimizer": Choices(("adam", "sgd", "lion", "lamb"))}, num_trials=4, sampler="random")
+    run = {}
+    while (trial := study.next()) is not None:
+        assert trial.values["optimizer"] not in run
+        run[trial.values["optimizer"]] = float(len(run))
+        study.tell(trial, Outcome("complete", run[trial.values["optimizer"]], 1, 1))
+    assert len(run) < 4, "the seed draws some twice"
+    assert [outcome.value for _, outcome in study.trials()] == [
+        run[trial.values["optimizer"]] for trial, _ in study.trials()
+    ]
+    assert len(study.trials()) == 4
+
+
+def test_a_grid_may_have_fewer_trials_and_all_of_them_later(tmp_path):
+    study = opened(tmp_path, GRID, num_trials=2)  # which chooses some
+    some = [complete(study).values for _ in range(2)]
+    study = opened(tmp_path, GRID)
+    rest = []
+    while (trial := study.next()) is not None:
+        study.tell(trial, Outcome("complete", 1.0, 1, 1))
+        rest.append(trial.values)
+    assert sorted(map(str, {str(values): 0 for values in some + rest})) == sorted(map(str, Space(GRID).grid()))
 
 
 def test_half_a_line_of_a_killed_worker_spoils_no_journal(tmp_path):
@@ -185,12 +278,16 @@ def test_half_a_line_of_a_killed_worker_spoils_no_journal(tmp_path):
     assert len(opened(tmp_path, RATES, num_trials=2).trials()) == 2
 
 
+CHECKPOINTS = {"save": "./model/", "load": None, "interval": 1}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"domains": {"optimizer.learning_rate": Range("log", 1e-4, 1.0)}}, "other parameters"),
         ({"monitor": "train_loss"}, "other monitor"),
         ({"base": {**BASE, "num_epochs": 5}}, "other `num_epochs`"),
+        ({"base": {**BASE, "checkpoints": {**CHECKPOINTS, "load": "./weights.pt"}}}, "other `checkpoints.load`"),
     ],
 )
 def test_another_sweep_does_not_go_on_in_the_folder(tmp_path, change, told):
@@ -199,10 +296,60 @@ def test_another_sweep_does_not_go_on_in_the_folder(tmp_path, change, told):
         opened(tmp_path, **{"domains": RATES, **change})
 
 
-def test_more_trials_another_sampler_and_tracking_go_on(tmp_path):
-    complete(opened(tmp_path, RATES, num_trials=1))
-    study = opened(tmp_path, RATES, {**BASE, "tracking": "TensorBoard"}, num_trials=2, sampler="random")
+def test_a_network_file_that_was_changed_makes_another_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("net1.json", "net2.json"):
+        Path(name).write_text("{}")
+    domains = {"layers": Choices(("./net1.json", "./net2.json"))}
+    opened("sweep", domains)
+    opened("sweep", domains)
+    Path("net2.json").write_text("[]")
+    with pytest.raises(ConfigError, match="holds a sweep with other content of `./net2.json`"):
+        opened("sweep", domains)
+
+
+def test_more_trials_another_sampler_and_other_outputs_go_on(tmp_path):
+    complete(opened(tmp_path, RATES, {**BASE, "checkpoints": CHECKPOINTS}, num_trials=1))
+    base = {**BASE, "tracking": "TensorBoard", "checkpoints": {**CHECKPOINTS, "save": None, "interval": 2}}
+    study = opened(tmp_path, RATES, base, num_trials=2, sampler="random")
     assert complete(study).number == 1
+
+
+def test_a_data_base_does_not_become_a_journal_in_silence(tmp_path):
+    opened(tmp_path, RATES)
+    with pytest.raises(ConfigError, match="sweep.storage: .*study.db` remembers this sweep.*leave `storage` out"):
+        opened(tmp_path, RATES, storage="journal")
+
+
+def test_two_sweeps_of_one_folder_are_told_apart(tmp_path):
+    one = opened(tmp_path, RATES).identity
+    assert opened(tmp_path, RATES).identity == one
+    (tmp_path / "study.db").unlink()
+    assert opened(tmp_path, RATES).identity != one
+
+
+def test_a_study_that_cannot_be_written_any_more_is_told(tmp_path):
+    study = opened(tmp_path, RATES)
+    trial = study.next()
+    (tmp_path / "study.db").write_text("no data base\n" * 1000)
+    with pytest.raises(RmldnnError, match=f"cannot write the study in `{tmp_path}`: .*; the same command goes on"):
+        study.tell(trial, Outcome("complete", 1.0, 1, 1))
+
+
+def test_a_folder_that_cannot_be_locked_is_told(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(ConfigError, match=f"--sweep-folder: cannot write to `{tmp_path}`"):
+        opened(tmp_path, RATES)
+
+
+def test_others_who_share_the_folder_may_lock_it_too(tmp_path):
+    before = os.umask(0)
+    try:
+        opened(tmp_path, RATES, storage="journal").next()
+    finally:
+        os.umask(before)
+    locks = [tmp_path / name for name in (".lock", "study.lock", "trials/0/.worker")]
+    assert {stat.S_IMODE(lock.stat().st_mode) for lock in locks} == {0o666}
 
 
 @pytest.mark.parametrize("name", ["study.db", "study.journal"])

@@ -1,0 +1,64 @@
+"""What `rmldnn check` finds of a sweep's trials, before the first of them starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rmldnn.config.keys import Values
+from rmldnn.config.spec import Spec
+from rmldnn.errors import Problem
+from rmldnn.sweeps.running import places
+from rmldnn.sweeps.settings import sweep
+from rmldnn.sweeps.space import Wanted, assigned
+from rmldnn.sweeps.trial import Trial
+
+if TYPE_CHECKING:
+    from rmldnn.checking import Report
+
+_NETWORKS = re.compile(r"layers(\..*)?|checkpoints\.load")
+"""Parameters that name files, of which each is tried; other values do not change what a check finds."""
+
+
+def tried(spec: Spec, wanted: Wanted, folder: Path, *, lenient: bool = False, world: int = 1) -> Report:
+    """Tries the parts of the first trial, and all networks that the sweep names; computes nothing.
+
+    Args:
+        spec: The file.
+        wanted: The sweep.
+        folder: Its folder.
+        lenient: Unknown keys of layers are warnings.
+        world: Processes of each trial.
+
+    Returns:
+        What was found of the first trial, and the faults of the others, in the words of the sweep.
+    """
+    from rmldnn.checking import check  # torch, which a faulty sweep does without
+
+    monitor = sweep(**wanted.settings).monitor
+    ours = places(Trial(0, {}, folder), wanted.base, monitor)
+    first, *others = (
+        check(spec, [*wanted.changes, *ours, *assigned(probe)], lenient=lenient, world=world)
+        for probe in _probes(wanted)
+    )
+    for report in (first, *others):
+        report.problems = _told(report.problems, wanted)
+    for other in others:
+        first.problems += [problem for problem in other.problems if problem not in first.problems]
+        first.faults += [fault for fault in other.faults if fault not in first.faults]
+    return first
+
+
+def _probes(wanted: Wanted) -> Iterator[Values]:
+    first, *others = wanted.space.probes()
+    yield first
+    for probe in others:
+        if any(_NETWORKS.fullmatch(path) and probe[path] != first[path] for path in probe):
+            yield probe
+
+
+def _told(problems: Sequence[Problem], wanted: Wanted) -> list[Problem]:
+    told = [wanted.faults.explained(problem, wanted.space.domains) for problem in problems]
+    return list({problem.path if problem.path.startswith("--") else str(problem): problem for problem in told}.values())
