@@ -27,6 +27,8 @@ _KEY = re.compile(r"\$\{[\w.\[\]]*\}")
 """A reference to another key, `${data.batch_size}`; all others may ask a resolver, as `${oc.env:HOME}` does."""
 _FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "engine", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""
+_PART = re.compile(rf"((optimizer|network)\.({'|'.join(PARTS)}))(\.type)?")
+"""What names a component of one network of a pair."""
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Changes:
         presets: Names of presets, which count less than the rest of the command line.
         layers: Files of layers of the networks of a pair, by part; None takes them away.
         lists: Sections that are several components, by path.
+        parts: Components of single networks of a pair, by the path of their section.
     """
 
     choices: dict[str, str | None] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Changes:
     presets: list[str] = field(default_factory=list)
     layers: dict[str, str | None] = field(default_factory=dict)
     lists: dict[str, list[Any]] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
 
     def concern(self, path: str) -> bool:
         """Whether a problem at `path` is about something that the command line says."""
@@ -235,6 +239,11 @@ def _take(item: Override, changes: Changes) -> Problem | None:
             return Problem(key, f"names a file of layers, such as {key}=./{part}.json")
     elif key.startswith("layers."):
         return Problem(key, "single layers cannot be changed here; change them in the file, or name another by layers=")
+    elif isinstance(value, str) and not item.is_delete() and (own := _PART.fullmatch(key)):
+        changes.paths[-1], changes.keys[-1] = own[1], f"{own[1]}.type"
+        if catalog.find(GROUPS[own[2]].kind, value) is None:
+            return Problem(key, catalog.absent(GROUPS[own[2]].kind, value))
+        changes.parts[own[1]] = value
     elif not chosen:
         # A key that `conf/` does not have is added, for the check to judge.
         changes.arguments.append(text if text.startswith(("~", "+")) else f"++{text}")

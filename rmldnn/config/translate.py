@@ -95,6 +95,7 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     if spec and spec.document.lines:
         chosen.setdefault(INPUT, None)  # a file says what its data is; only without one that is `images` by default
     notices += _forget(values, chosen, changes)
+    notices += _choose_parts(values, changes)
     notices = [spec.located(item) if spec else item for item in notices]
     for path, items in changes.lists.items():
         section, _, key = path.rpartition(".")
@@ -186,6 +187,18 @@ def _other_network(values: Values, chosen: dict[str, str | None], changes: Chang
             yield Problem(f"network.{part}", "left out, since the command line chose other layers")
             if not network:
                 del values["network"]
+
+
+def _choose_parts(values: Values, changes: Changes) -> Iterator[Problem]:
+    """Gives single networks of a pair the components that the command line names, without keys of former ones."""
+    for path, name in changes.parts.items():
+        section, part = path.split(".")
+        own = values.setdefault(section, {}).setdefault(part, {})
+        known = {GROUPS[section].key, *_known_keys(GROUPS[section].kind, path, {}, name)}
+        for key in [key for key in own if key not in known]:
+            del own[key]
+            yield Problem(f"{path}.{key}", f"left out, since the command line chose {name}, which has no such key")
+        own[GROUPS[section].key] = name
 
 
 def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: str | None) -> set[str]:

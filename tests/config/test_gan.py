@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -180,6 +181,24 @@ def test_layers_that_cannot_stand_on_the_command_line_are_told(load, text, messa
     with pytest.raises(ConfigError) as caught:
         translate.compose(load(GAN), [text])
     assert f"command line: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["optimizer.generator", "optimizer.generator.type"])
+def test_the_optimizer_of_one_network_is_chosen_without_keys_of_the_former_one(load, key):
+    values = changed(optimizer__generator={"type": "Adam", "learning_rate": 1e-4, "beta1": 0.5})
+    composed = translate.compose(load(values), [f"{key}=rmsprop", "optimizer.generator.momentum=0.25"])
+    made = composed.values["optimizer"]["generator"]
+    assert made == {"type": "rmsprop", "learning_rate": 1e-4, "momentum": 0.25}
+    (notice,) = composed.notices
+    assert re.search(r"config.json:\d+: optimizer.generator.beta1: left out.*chose rmsprop", str(notice))
+    origins = Origins(composed.spec, composed.changes)
+    assert origins.of("optimizer.generator.type") == "command line"
+    assert "config.json" in origins.of("optimizer.generator.learning_rate")
+
+
+def test_an_optimizer_that_there_is_not_is_told_of_one_network_too(load):
+    with pytest.raises(ConfigError, match="command line: optimizer.generator: there is no optimizer `rmspro`"):
+        translate.compose(load(GAN), ["optimizer.generator=rmspro"])
 
 
 def test_problems_of_parts_have_their_lines(load, tmp_path):
