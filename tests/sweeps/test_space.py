@@ -11,6 +11,7 @@ from rmldnn.config import spec
 from rmldnn.config.domains import Choices, Range
 from rmldnn.errors import ConfigError
 from rmldnn.sweeps import space
+from tests.config.test_gan import GAN
 
 
 @pytest.fixture
@@ -71,6 +72,29 @@ def test_the_command_line_counts_more_than_the_file(read):
     }
 
 
+def test_the_command_line_may_set_the_section_as_an_object(read):
+    wanted = read("sweep={num_trials: 2, optimizer: [adam, sgd]}", "num_epochs=3", num_trials=9, min_epochs=2)
+    assert wanted.settings == {"num_trials": 2, "min_epochs": 2}
+    assert wanted.space.domains == {"optimizer": Choices(("adam", "sgd"))}
+    assert wanted.changes == ["num_epochs=3"]
+
+
+@pytest.mark.parametrize("text", ["~sweep", "sweep=null", "~sweep.optimizer.momentum"])
+def test_the_command_line_may_take_parameters_of_the_file_away(read, text):
+    wanted = read(text, "optimizer.learning_rate=1,2", **{"optimizer.momentum": [0.5, 0.9]})
+    assert [*wanted.space.domains] == ["optimizer.learning_rate"]
+    assert wanted.changes == []
+
+
+@pytest.mark.parametrize("part", ["optimizer.generator", "optimizer.generator.type"])
+def test_the_optimizers_of_a_pair_are_parameters(read, config, part):
+    config.clear()
+    keys = {"type": "Adam", "learning_rate": 1e-4, "beta1": 0.5}
+    config |= {**GAN, "optimizer": {"generator": keys, "discriminator": keys}}
+    wanted = read(f"{part}=adam,rmsprop", monitor="train_loss")
+    assert wanted.space.domains == {part: Choices(("adam", "rmsprop"))}
+
+
 def test_a_grid_has_hydras_order(read):
     grid = read("optimizer=adam,sgd", "optimizer.learning_rate=1e-3,1e-2").space
     assert grid.size == 4
@@ -113,9 +137,18 @@ def test_a_key_that_one_of_the_components_lacks_is_refused(read):
     assert found.startswith("command line: sweep.optimizer.momentum: `momentum`: unknown key")
 
 
+def test_faults_within_lists_have_the_place_of_their_parameter(read):
+    (found,) = problems(read, **{"data.transforms": [[], [{"resiz": [8, 8]}]]})
+    assert re.match(r"config.json:\d+: sweep.data.transforms: .*`resiz`.*with data.transforms\[0\]", found)
+
+
 @pytest.mark.parametrize(
     ("texts", "section", "message"),
     [
+        (["optimizer.learning_rate=*"], {}, "command line: optimizer.learning_rate: must be a number"),
+        (["optimizer.learning_rate=interval(1,2"], {}, "command line: optimizer.learning_rate: must be a number"),
+        (["sweep=3"], {}, "command line: sweep: must be an object such as {num_trials: 20}, got 3"),
+        (["~sweep.momentum", "optimizer=adam,sgd"], {}, "command line: sweep.momentum: is not there"),
         ([], {}, "sweep: has no parameters; name several values"),
         (["loss=nll,crossentropy"], {}, "values of different losses do not compare; `monitor` is `test_loss`"),
         (["data.batch_size=int(interval(1,9))"], {"sampler": "grid"}, "is a range, and a grid needs lists"),

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("optuna")
 
+from rmldnn.cli import main
 from rmldnn.config import spec
 from rmldnn.sweeps import space
 from rmldnn.sweeps.driver import Plan
@@ -114,38 +115,23 @@ def test_a_trial_that_promises_little_is_stopped(pictures, config, fork_server):
     assert not (PLACE / "trials/1/state").exists()
 
 
-def test_a_trial_that_fails_does_not_end_the_sweep(pictures, config, fork_server):
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["-m", "optimizer=adam,sgdd", "optimizer.learning_rate=0.1,-1"], 2, "2 problems; nothing was run"),
+        (["-m", "optimizer=adam,sgd", "sweep.monitor=test_IoU"], 2, "sweep.monitor: this run has no `test_IoU`"),
+        (["-m", "optimizer=adam,sgd", "data.input_path=./nowhere/"], 3, "`./nowhere/` does not exist"),
+        (["-m", "optimizer=adam,sgd", "--workers", "0"], 2, "--workers: must be a positive integer or `auto`, got `0`"),
+        (["-m", "optimizer=adam,sgd", "--workers", "two"], 2, "must be a positive integer or `auto`, got `two`"),
+        (["--workers", "2"], 2, "command line: --workers: is for sweeps, and this is a single run; add -m"),
+        (["--sweep-folder", "x"], 2, "command line: --sweep-folder: is for sweeps"),
+    ],
+)
+def test_a_wrong_sweep_starts_nothing(pictures, config, capsys, words, code, told):
     written(config)
-    result = fork_server(pictures, "config.json", "-m", "optimizer.learning_rate=1e38,0.1")
-    assert result.code == 0, result.err
-    one, two = table()
-    assert (one["state"], two["state"]) == ("failed", "complete")
-    assert one["failure"]
-    assert "Best: trial 1" in result.out
-
-
-def test_a_sweep_whose_trials_all_fail_ends(pictures, config, fork_server):
-    written(config, sweep={"optimizer.learning_rate": {"uniform": [0.1, 1]}, "monitor": "test_IoU"})
-    result = fork_server(pictures, "config.json", "-m", "--workers", "3")
-    assert result.code == 1
-    assert "all 3 trials failed, the last one with: sweep.monitor: this run has no `test_IoU`" in result.err
-    assert len(table()) == 3
-
-
-def test_a_wrong_sweep_starts_nothing(pictures, config, fork_server):
-    written(config)
-    result = fork_server(pictures, "config.json", "-m", "optimizer=adam,sgdd", "optimizer.learning_rate=0.1,-1")
-    assert result.code == 2
-    assert len(result.err.splitlines()) == 3
+    assert main(["config.json", *words]) == code
+    assert told in capsys.readouterr().err
     assert not Path("sweeps").exists()
-
-
-@pytest.mark.parametrize("number", ["0", "two"])
-def test_a_wrong_number_of_workers_is_told(pictures, config, fork_server, number):
-    written(config)
-    result = fork_server(pictures, "config.json", "-m", "optimizer=adam,sgd", "--workers", number)
-    assert result.code == 2
-    assert f"--workers: must be a positive integer or `auto`, got `{number}`" in result.err
 
 
 def test_workers_share_out_gpus_or_cores():

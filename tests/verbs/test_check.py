@@ -1,6 +1,7 @@
 """`rmldnn check`, for people and for programs."""
 
 import json
+import re
 import stat
 
 import pytest
@@ -104,3 +105,28 @@ def test_changes_of_the_command_line_are_checked(check, config):
     code, _, err = check(config, "loss.source=sigmoid")
     assert code == 2
     assert "command line: loss.source: NLL takes classes of which one is right" in err
+
+
+def test_the_section_of_a_sweep_is_tried_too(check, config):
+    config["sweep"] = {
+        "optimizer.momentun": [0.5, 0.9],
+        "optimizer.learning_rate": [1e-3, "a"],
+        "data.batch_size": {"log": [4, 8]},
+    }
+    code, _, err = check(config)
+    assert code == 2
+    for path in config["sweep"]:
+        assert re.search(rf"config.json:\d+: sweep\.{re.escape(path)}: ", err), path
+    config["sweep"] = {"checkpoints": [1]}
+    assert "sweep.checkpoints: cannot be set here" in check(config)[2]
+    config["sweep"] = {"optimizer.learning_rate": [0.1, 0.2], "monitor": "test_acuracy"}
+    code, _, err = check(config)
+    assert code == 2
+    assert re.search(r"config.json:\d+: sweep.monitor: this run has no `test_acuracy`", err)
+
+
+def test_a_sweep_of_the_command_line_is_tried(check, config):
+    assert check(config, "-m", "optimizer=adam,sgd")[0] == 0
+    code, _, err = check(config, "-m", "optimizer=adam,sgdd")
+    assert code == 2
+    assert "command line: sweep.optimizer: there is no optimizer `sgdd`" in err
