@@ -29,12 +29,14 @@ def sweep(
     and `integer` coarser.
 
     Args:
-        num_trials: Number of trials; all combinations of a grid and 20 of other samplers if absent.
+        num_trials: Number of trials; all combinations of a grid and 20 of other samplers if absent. Of lists alone, no
+            more than there are combinations.
         monitor: What is to become best: `train_loss`, `test_loss`, `test_accuracy`, or `test_` with the name of a
             metric behind it, such as `test_IoU`. The best epoch of a trial counts.
         sampler: Who chooses the values of a trial. `grid` takes all combinations in turn, and needs lists; `random` and
             `qmc` (evenly spread) look at no results; `tpe`, `gp` (Gaussian processes) and `cmaes` learn from those of
-            earlier trials. `auto` is `grid` if there are lists only and no `num_trials`, and `tpe` otherwise.
+            earlier trials. `auto` is `grid` if there are lists only and no `num_trials` that is less than their
+            combinations, and `tpe` otherwise.
         pruner: Who ends trials that promise little, by each epoch's `monitor`. `median` ends those that are worse than
             half of the others at the same epoch, `hyperband` and `successive_halving` give more epochs to the better
             ones. `auto` is `none` for a grid and `median` otherwise.
