@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rmldnn.disk import replacing, sha256
+from rmldnn.disk import lockable, replacing, sha256
 
 
 @pytest.fixture
@@ -61,3 +61,12 @@ def test_the_digest_is_that_of_all_of_a_file(tmp_path, size):
     content = os.urandom(size)
     (tmp_path / "file").write_bytes(content)
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_whoever_shares_a_folder_may_lock_what_is_there_for_it(tmp_path):
+    before = os.umask(0o002)
+    try:
+        os.close(lockable(tmp_path / ".lock"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / ".lock").stat().st_mode) == 0o664

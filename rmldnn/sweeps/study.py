@@ -14,20 +14,36 @@ from rmldnn.config.domains import Choices
 from rmldnn.config.keys import Values
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.output.places import writing
-from rmldnn.sweeps import choosing, storage
+from rmldnn.sweeps import choosing, storage, turns
 from rmldnn.sweeps.identity import differences, identity
 from rmldnn.sweeps.settings import Settings
 from rmldnn.sweeps.space import Space
 from rmldnn.sweeps.trial import TRIALS, Outcome, Trial
+from rmldnn.sweeps.turns import NUMBER
 
 log = logging.getLogger("rmldnn")
 
-_NUMBER, _BEGUN, _KILLED, _IDENTITY = "number", "begun", "killed", "identity"
+_BEGUN, _KILLED, _IDENTITY = "begun", "killed", "identity"
 _ENDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 _MANY = 20
 """Trials of a sweep without a number of its own that is no grid."""
 _PATIENCE = 3
 """How often the process of a trial may be killed without having come further."""
+
+
+def required(settings: Settings) -> Any:
+    """Optuna.
+
+    Raises:
+        ConfigError: It is not installed, or something else that the sampler needs.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        message = "sweeps need a package that is not installed; type: pip install 'rmldnn[sweep]'"
+        raise ConfigError(Problem("sweep", message)) from error
+    choosing.require_packages(settings.sampler)
+    return optuna
 
 
 class Study:
@@ -47,12 +63,7 @@ class Study:
     """
 
     def __init__(self, folder: Path, settings: Settings, space: Space, base: Values) -> None:
-        try:
-            import optuna
-        except ImportError as error:
-            message = "sweeps need a package that is not installed; type: pip install 'rmldnn[sweep]'"
-            raise ConfigError(Problem("sweep", message)) from error
-        choosing.require_packages(settings.sampler)
+        optuna = required(settings)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._optuna = optuna
@@ -99,7 +110,7 @@ class Study:
             while True:
                 known = self._study.get_trials(deepcopy=False)
                 for found in known:
-                    trial = Trial(found.user_attrs[_NUMBER], {}, self.folder)
+                    trial = Trial(found.user_attrs[NUMBER], {}, self.folder)
                     if found.state is states.RUNNING and trial.take():
                         self._study.sampler = self._sampler(found.number)
                         live = self._optuna.trial.Trial(self._study, found._trial_id)
@@ -108,14 +119,15 @@ class Study:
                         return self._begun(self._chosen(trial, live), found)
                 waiting = next((found for found in known if found.state is states.WAITING), None)
                 if waiting is None:
-                    wanted = self._wanted()
+                    grid = self._space if self._grid else None
+                    wanted = turns.following(turns.latest(known), self.total, grid, self._failed)
                     if wanted is None:
                         return None
                     number, params = wanted
-                    self._study.enqueue_trial(params, {_NUMBER: number})  # so that none is ever without its number
+                    self._study.enqueue_trial(params, {NUMBER: number})  # so that none is ever without its number
                 self._study.sampler = self._sampler(len(known) if waiting is None else waiting.number)
                 live = self._study.ask()
-                trial = self._chosen(Trial(live.user_attrs[_NUMBER], {}, self.folder), live)
+                trial = self._chosen(Trial(live.user_attrs[NUMBER], {}, self.folder), live)
                 if not self._known(trial):
                     return self._begun(trial)
 
@@ -166,39 +178,17 @@ class Study:
         return storage.remembering(self._optuna, self.folder)
 
     def _latest(self) -> dict[int, Any]:
-        """The trial of Optuna's that counts, by number: the last one."""
-        return {found.user_attrs[_NUMBER]: found for found in self._study.get_trials(deepcopy=False)}
-
-    def _wanted(self) -> tuple[int, Values] | None:
-        """Number of the trial whose turn it is, and the values that it has to have; None if there is none."""
-        latest = self._latest()
-        if len(latest) < self.total:
-            params = self._untried() if self._grid else {}
-            if params is not None:
-                return max(latest, default=-1) + 1, params
-        for number, failed in self._failed.items():
-            if latest[number].number == failed.number:
-                return number, dict(failed.params)
-        return None
-
-    def _untried(self) -> Values | None:
-        """The first combination of the grid that there is no trial of."""
-        known = [{**found.system_attrs.get("fixed_params", {}), **found.params} for found in self._latest().values()]
-        for values in self._space.grid():
-            params = {path: choosing.label(value) for path, value in values.items()}
-            if params not in known:
-                return params
-        return None
+        return turns.latest(self._study.get_trials(deepcopy=False))
 
     def _known(self, trial: Trial) -> bool:
         """Ends a trial before it begins if another one with its values was completed; whether there was one."""
-        for number, found in self._latest().items():
-            if found.state.name == "COMPLETE" and found.params == trial.live.params:
-                facts = {key: value for key, value in found.user_attrs.items() if key in Outcome.FACTS}
-                log.info("Trial %d has the values of trial %d, and is not run", trial.number, number)
-                self.tell(trial, Outcome("complete", found.value, **{**facts, "seconds": 0.0}))
-                return True
-        return False
+        known = self._latest()
+        number = turns.completed(known, trial.live.params)
+        if number is not None:
+            facts = {key: value for key, value in known[number].user_attrs.items() if key in Outcome.FACTS}
+            log.info("Trial %d has the values of trial %d, and is not run", trial.number, number)
+            self.tell(trial, Outcome("complete", known[number].value, **{**facts, "seconds": 0.0}))
+        return number is not None
 
     def _begun(self, trial: Trial, found: Any = None) -> Trial:
         """A trial in a folder of its own: an empty one, or that in which another worker has begun it."""

@@ -87,13 +87,14 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     from rmldnn.sweeps import plots, report, settings
     from rmldnn.sweeps.driver import Plan, described, drive
     from rmldnn.sweeps.space import assigned
-    from rmldnn.sweeps.study import Study
+    from rmldnn.sweeps.study import Study, required
     from rmldnn.sweeps.trial import Outcome, Trial
     from rmldnn.sweeps.trying import tried
 
     chosen = settings.sweep(**wanted.settings)
     place = folder(options, options.file)
     workers, devices = _workers(options.workers)
+    required(chosen)
     world = int(options.procs) if (options.procs or "").isdecimal() else 1
     found = tried(spec, wanted, place, lenient=options.lenient, world=world)
     if found.problems:

@@ -26,8 +26,8 @@ FAILED = Outcome("failed", failure="no room")
 GRID = {"optimizer": Choices(("adam", "sgd")), "optimizer.learning_rate": Choices((1e-3, 1e-2))}
 
 
-def opened(folder, domains, base=BASE, **settings):
-    return Study(Path(folder), sweep(**settings), Space(domains), base)
+def opened(folder, domains, base=BASE, storage="journal", **settings):  # which is quicker than a data base
+    return Study(Path(folder), sweep(storage=storage, **settings), Space(domains), base)
 
 
 def complete(study, value=1.0):
@@ -63,7 +63,7 @@ def test_a_study_knows_how_trials_ended(tmp_path, storage):
     pruned = study.next()
     pruned.report({1: 3.0, 2: 2.0, 3: 4.0})
     study.tell(pruned, Outcome("pruned", 2.0, 2, 3, 1.5))
-    (first, one), (_, two), (_, three) = opened(tmp_path, RATES, num_trials=3).trials()
+    (first, one), (_, two), (_, three) = opened(tmp_path, RATES, num_trials=3, storage=storage).trials()
     assert first.values == values
     assert one == Outcome("complete", 0.25, 1, 1, 0.5)
     assert two == Outcome("failed", None, failure="no room")
@@ -116,15 +116,15 @@ def test_median_ends_what_is_worse_than_half_of_the_others(tmp_path):
 
 @pytest.mark.parametrize("pruner", ["hyperband", "successive_halving"])
 def test_halving_gives_more_epochs_to_the_better_trials(tmp_path, pruner):
-    study = opened(tmp_path, RATES, {**BASE, "num_epochs": 27}, num_trials=20, pruner=pruner)
+    study = opened(tmp_path, RATES, {**BASE, "num_epochs": 9}, num_trials=20, pruner=pruner)
     lasted = {}
     for value in range(20):  # each worse than the one before
         trial = study.next()
-        hopeless = any(trial.report({epoch: float(value)}) for epoch in range(1, 28))
+        hopeless = any(trial.report({epoch: float(value)}) for epoch in range(1, 10))
         lasted[value] = max(trial.reported)
         study.tell(trial, Outcome("pruned" if hopeless else "complete", float(value), 1, lasted[value]))
-    assert lasted[0] == 27
-    assert min(lasted.values()) < 27
+    assert lasted[0] == 9
+    assert min(lasted.values()) < 9
 
 
 def test_more_is_better_of_an_accuracy(tmp_path):
@@ -165,7 +165,7 @@ def test_a_trial_whose_worker_was_killed_goes_on(tmp_path, storage):
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    study = opened(tmp_path, RATES, num_trials=2)
+    study = opened(tmp_path, RATES, num_trials=2, storage=storage)
     trial = study.next()
     assert (trial.number, trial.goes_on, trial.reported) == (0, True, {1})
     assert str(trial.values) == done.stdout.strip()
@@ -231,7 +231,7 @@ def test_what_was_begun_by_nobody_begins_in_an_empty_folder(tmp_path):
 
 def test_trials_of_which_nothing_tells_are_refused(tmp_path):
     complete(opened(tmp_path, RATES))
-    (tmp_path / "study.db").unlink()
+    (tmp_path / "study.journal").unlink()
     with pytest.raises(ConfigError, match="holds trials, and no study.db or study.journal beside it.*--sweep-folder"):
         opened(tmp_path, RATES)
 
@@ -316,7 +316,7 @@ def test_more_trials_another_sampler_and_other_outputs_go_on(tmp_path):
 
 
 def test_a_data_base_does_not_become_a_journal_in_silence(tmp_path):
-    opened(tmp_path, RATES)
+    opened(tmp_path, RATES, storage="sqlite")
     with pytest.raises(ConfigError, match="sweep.storage: .*study.db` remembers this sweep.*leave `storage` out"):
         opened(tmp_path, RATES, storage="journal")
 
@@ -324,12 +324,12 @@ def test_a_data_base_does_not_become_a_journal_in_silence(tmp_path):
 def test_two_sweeps_of_one_folder_are_told_apart(tmp_path):
     one = opened(tmp_path, RATES).identity
     assert opened(tmp_path, RATES).identity == one
-    (tmp_path / "study.db").unlink()
+    (tmp_path / "study.journal").unlink()
     assert opened(tmp_path, RATES).identity != one
 
 
 def test_a_study_that_cannot_be_written_any_more_is_told(tmp_path):
-    study = opened(tmp_path, RATES)
+    study = opened(tmp_path, RATES, storage="sqlite")
     trial = study.next()
     (tmp_path / "study.db").write_text("no data base\n" * 1000)
     with pytest.raises(RmldnnError, match=f"cannot write the study in `{tmp_path}`: .*; the same command goes on"):
@@ -356,7 +356,7 @@ def test_others_who_share_the_folder_may_lock_it_too(tmp_path):
 def test_a_damaged_study_is_told(tmp_path, name):
     (tmp_path / name).write_text("no data base\n" * 1000)
     with pytest.raises(ConfigError, match=rf"{name}` cannot be read: .*name another folder by --sweep-folder"):
-        opened(tmp_path, RATES)
+        opened(tmp_path, RATES, storage="sqlite" if name == "study.db" else "journal")
 
 
 @pytest.mark.skipif(find_spec("cmaes") is not None, reason="the package is installed")

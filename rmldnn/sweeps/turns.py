@@ -1,0 +1,54 @@
+"""Whose turn it is: a new trial, the next combination of a grid, or one that failed before; on Optuna's trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rmldnn.config.keys import Values
+from rmldnn.sweeps import choosing
+from rmldnn.sweeps.space import Space
+
+NUMBER = "number"
+"""What a trial of Optuna's remembers as its number in the sweep."""
+
+
+def latest(trials: Iterable[Any]) -> dict[int, Any]:
+    """The trial of Optuna's that counts, by number: the last one."""
+    return {found.user_attrs[NUMBER]: found for found in trials}
+
+
+def following(
+    known: Mapping[int, Any], total: int, grid: Space | None, failed: Mapping[int, Any]
+) -> tuple[int, Values] | None:
+    """Number of the trial whose turn it is, and the values that it has to have; None if there is none.
+
+    Args:
+        known: The trials that there are; see `latest`.
+        total: How many there are to be.
+        grid: The space, if all of its combinations are wanted.
+        failed: Those that failed before, and are tried once more.
+    """
+    if len(known) < total:
+        params = _untried(grid, known) if grid is not None else {}
+        if params is not None:
+            return max(known, default=-1) + 1, params
+    for number, found in failed.items():
+        if known[number].number == found.number:
+            return number, dict(found.params)
+    return None
+
+
+def _untried(space: Space, known: Mapping[int, Any]) -> Values | None:
+    """The first combination that there is no trial of; one that was just taken may have no values yet."""
+    tried = [{**found.system_attrs.get("fixed_params", {}), **found.params} for found in known.values()]
+    for values in space.grid():
+        params = {path: choosing.label(value) for path, value in values.items()}
+        if params not in tried:
+            return params
+    return None
+
+
+def completed(known: Mapping[int, Any], params: Mapping[str, Any]) -> int | None:
+    """Number of a trial that was completed with these values, if there is one."""
+    return next((n for n, found in known.items() if found.state.name == "COMPLETE" and found.params == params), None)
