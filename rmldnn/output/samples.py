@@ -17,6 +17,9 @@ from rmldnn.output.places import saving
 if TYPE_CHECKING:
     from torch import Tensor
 
+_SHOWN = 4
+"""Files of predictions that a message names."""
+
 
 class SampleFile:
     """An HDF5 file in the making, hidden beside the place where it will be.
@@ -106,8 +109,15 @@ def predictions_of(path: Path) -> Iterator[Callable[[str], Any]]:
     """What tells the prediction (C, *spatial) for a sample, from a file that a run wrote; None if it has none.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: The file is not there, or cannot be read.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file of predictions; {_others(path.parent)}")
+    if path.suffix.lower() == ".json":
+        raise DataError(
+            f"{path}: is no HDF5 file of predictions; a run draws detections itself, as pictures with boxes: say "
+            '`"pictures": 20` in `task` (see docs/detection.md)'
+        )
     try:
         file = h5py.File(path)
     except OSError as error:
@@ -119,6 +129,17 @@ def predictions_of(path: Path) -> Iterator[Callable[[str], Any]]:
             return found[()] if isinstance(found, h5py.Dataset) else None
 
         yield predicted
+
+
+def _others(folder: Path) -> str:
+    """Which files of predictions lie in a folder, the newest first."""
+    if not folder.is_dir():
+        return f"there is no folder `{folder}` either"
+    there = sorted(folder.glob("*.h5"), key=lambda file: file.stat().st_mtime, reverse=True)
+    if not there:
+        return f"`{folder}` has none; `data.test_output_path` lets a run write them"
+    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+    return f"`{folder}` has {', '.join(file.name for file in there[:_SHOWN])}{more}"
 
 
 def _parts(name: str) -> list[bytes]:

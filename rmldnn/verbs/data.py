@@ -17,6 +17,8 @@ from rmldnn.config.instantiate import opened_data
 from rmldnn.data.contact_sheet import draw_sheet
 from rmldnn.data.pipeline import Shape
 from rmldnn.data.sets import Dataset
+from rmldnn.data.slices import Sliced
+from rmldnn.data.source import Source
 from rmldnn.data.survey import Facts, Survey, survey
 from rmldnn.errors import ConfigError, DataError
 from rmldnn.output.samples import predictions_of
@@ -86,9 +88,26 @@ def _draw(sets: Mapping[str, Dataset], seed: int, given: Namespace) -> int:
     keys = {"seed": seed, "samples": given.samples, "epoch": int(epoch[1]) if epoch else 1}
     with predictions_of(file) as predicted:
         drawn = draw_sheet(sets["test"], given.sheet, predicted=predicted, **keys)
+        volumes = (
+            [] if drawn else [name for name in _volumes(sets["test"].inputs.source) if predicted(name) is not None]
+        )
+    if volumes:
+        raise DataError(
+            f"{file}: holds a volume put together from slices, `{volumes[0]}`, which this command does not draw; name "
+            "the slices, `output_<epoch>.h5` in `data.test_output_path`, or draw a section of the volume as `picture.py` "
+            "of `rmldnn recipes copy segmentation/seismic` does"
+        )
     if not drawn:
         raise DataError(f"{file}: has predictions of none of the test samples, such as `{sets['test'].names[0]}`")
     return drawn
+
+
+def _volumes(source: Source) -> list[str]:
+    """What `data.hdf5_outfile` calls the volumes that it puts together from slices; none if there are no slices."""
+    if not isinstance(source, Sliced):
+        return []
+    sets = [made.name for made in source.slicers]
+    return [*sets, *(f"{array}/{name}" for array in source.arrays.names for name in sets)]
 
 
 def _sides(found: Survey) -> dict[str, Facts]:

@@ -126,10 +126,39 @@ def test_predictions_of_other_samples_are_told(data, pictures):
         data("--predictions", "other.h5")
 
 
-@pytest.mark.parametrize("file", ["config.json", "missing.h5"])
-def test_a_file_without_predictions_is_told(data, file):
+def test_a_file_without_predictions_is_told(data, pictures):
+    (pictures / "output.h5").write_text("text")
     with pytest.raises(DataError, match="cannot be read as a file of predictions"):
-        data("--predictions", file)
+        data("--predictions", "output.h5")
+
+
+def test_a_file_of_predictions_that_is_not_there_is_told_with_those_that_are(data, predicted):
+    with pytest.raises(DataError, match=r"output_3\.h5: there is no such file of predictions; `\.` has output_2\.h5$"):
+        data("--predictions", "output_3.h5")
+
+
+def test_detections_are_drawn_by_a_run(data, pictures):
+    (pictures / "detections_2.json").write_text("[]")
+    with pytest.raises(DataError, match=r"detections_2\.json: .*: say `\"pictures\": 20` in `task`"):
+        data("--predictions", "detections_2.json")
+
+
+@pytest.mark.parametrize(("arrays", "name"), [("a", "rocks"), ("ab", "b/rocks")], ids=["one array", "several"])
+def test_a_volume_put_together_from_slices_is_told_as_such(data, pictures, config, arrays, name):
+    with h5py.File(pictures / "block.h5", "w") as file:
+        for array in arrays:
+            file[array] = np.random.default_rng(0).random((4, 8, 8), np.float32)
+    with h5py.File(pictures / "volume.h5", "w") as file:
+        file[name] = np.zeros((4, 8, 8, 2), np.float32)
+    config["data"] = {
+        "type": "hdf5",
+        **{f"{which}_path": "block.h5" for which in ("input", "target", "test_input", "test_target")},
+        "slicers": [{"name": "rocks", "sizes": [1, 8, 8]}],
+    }
+    with pytest.raises(
+        DataError, match=rf"volume\.h5: holds a volume put together from slices, `{name}`, .*picture\.py"
+    ):
+        data("--predictions", "volume.h5")
 
 
 def test_predictions_without_a_test_set_are_refused(data, config, predicted):
