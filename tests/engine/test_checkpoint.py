@@ -71,6 +71,17 @@ def test_faults_are_those_of_a_key(tmp_path):
         load(tmp_path / "missing.pt", network())
 
 
+def test_a_missing_file_is_told_with_the_newest_that_are_there(tmp_path):
+    for epoch, time in ((10, 30), (2, 10), (4, 20), (6, 40), (8, 50)):
+        path = tmp_path / f"model_checkpoint_{epoch}.pt"
+        path.write_bytes(b"")
+        os.utime(path, (time, time))
+    (tmp_path / "notes.txt").write_text("")
+    newest = ", ".join(f"model_checkpoint_{epoch}.pt" for epoch in (8, 6, 10, 4))
+    with pytest.raises(CheckpointError, match=rf"model_checkpoint_20\.pt`; there are {re.escape(newest)} and 1 more$"):
+        load(tmp_path / "model_checkpoint_20.pt", network())
+
+
 @pytest.mark.parametrize(("interval", "names"), [(1, "1234"), (2, "24"), (3, "34"), (5, "4")])
 def test_saved_every_interval_and_at_the_end(tmp_path, interval, names):
     consume = checkpoints(save=str(tmp_path / "deep" / "down"), interval=interval).saver(network()).consume

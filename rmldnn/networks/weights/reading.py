@@ -20,6 +20,9 @@ from rmldnn.networks.weights.stored import Stored, Weights, layer_of, places
 _DAMAGE = (OSError, ValueError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What libraries raise where the numbers of a file cannot be read."""
 
+_SHOWN = 4
+"""Files that a message names where one is missing."""
+
 
 def is_hdf5(path: str | Path) -> bool:
     """Whether a file is there and is HDF5."""
@@ -54,7 +57,7 @@ def opened(path: str | Path, network: nn.Module) -> Iterator[Weights]:
         try:
             if not file.is_file():
                 kind = " (it is a folder)" if file.is_dir() else ""
-                raise CheckpointError(printable(f"there is no checkpoint file `{path}`{kind}"))
+                raise CheckpointError(printable(f"there is no checkpoint file `{path}`{kind or _others(file)}"))
             weights = _weights(file, network, stack)
         except CheckpointError as error:
             message = str(error)
@@ -70,6 +73,16 @@ def opened(path: str | Path, network: nn.Module) -> Iterator[Weights]:
 def printable(message: str) -> str:
     """A message in which names from a damaged file may occur."""
     return message.encode(errors="backslashreplace").decode()
+
+
+def _others(missing: Path) -> str:
+    """Which files of the kind lie where one is missing, the newest first; empty if there are none."""
+    files = (file for file in missing.parent.glob(f"*{missing.suffix}") if file.is_file() and file.name[0] != ".")
+    there = [file.name for file in sorted(files, key=lambda file: (file.stat().st_mtime, file.name), reverse=True)]
+    if not there:
+        return ""
+    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+    return f"; there {'is' if len(there) == 1 else 'are'} {', '.join(there[:_SHOWN])}{more}"
 
 
 def _damaged(path: str | Path, error: Exception) -> CheckpointError:
