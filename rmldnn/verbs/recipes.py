@@ -86,6 +86,8 @@ def main(arguments: Sequence[str]) -> int:
             copy(found := find(name), Path(found.name.rpartition("/")[2]))
         case ["copy", name, folder]:
             copy(find(name), Path(folder))
+        case ["show" | "copy" as what]:
+            raise ConfigError(f"name the recipe to {what}: {', '.join(one.name for one in recipes())}")
         case _:
             raise ConfigError(f"cannot be understood: {' '.join(words)}; see rmldnn recipes --help")
     return 0

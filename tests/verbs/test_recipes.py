@@ -66,8 +66,9 @@ def test_a_folder_that_cannot_be_made_is_told(say, tmp_path):
     [
         (["copy", "digts"], "there is no recipe `digts`; did you mean `"),
         (["show", "something"], "there is no recipe `something`; rmldnn recipes lists all"),
-        (["copy"], "cannot be understood: copy; see rmldnn recipes --help"),
-        (["paste", "mnist"], "cannot be understood: paste mnist"),
+        (["copy"], "name the recipe to copy: classification/"),
+        (["show"], "name the recipe to show: classification/"),
+        (["paste", "mnist"], "cannot be understood: paste mnist; see rmldnn recipes --help"),
     ],
 )
 def test_a_wrong_command_is_told(say, words, message):
