@@ -88,14 +88,13 @@ def _draw(sets: Mapping[str, Dataset], seed: int, given: Namespace) -> int:
     keys = {"seed": seed, "samples": given.samples, "epoch": int(epoch[1]) if epoch else 1}
     with predictions_of(file) as predicted:
         drawn = draw_sheet(sets["test"], given.sheet, predicted=predicted, **keys)
-        volumes = (
-            [] if drawn else [name for name in _volumes(sets["test"].inputs.source) if predicted(name) is not None]
-        )
+        names = [] if drawn else _volumes(sets["test"].inputs.source)
+        volumes = [name for name in names if predicted(name) is not None]
     if volumes:
         raise DataError(
             f"{file}: holds a volume put together from slices, `{volumes[0]}`, which this command does not draw; name "
-            "the slices, `output_<epoch>.h5` in `data.test_output_path`, or draw a section of the volume as `picture.py` "
-            "of `rmldnn recipes copy segmentation/seismic` does"
+            "the slices, `output_<epoch>.h5` in `data.test_output_path`, or draw a section of the volume as "
+            "`picture.py` of `rmldnn recipes copy segmentation/seismic` does"
         )
     if not drawn:
         raise DataError(f"{file}: has predictions of none of the test samples, such as `{sets['test'].names[0]}`")

@@ -1,5 +1,7 @@
 import contextlib
 import json
+import os
+import re
 import zipfile
 from random import Random
 
