@@ -102,7 +102,8 @@ def batch_size(engine: Engine, task: Task, network: Network, compute: Compute, d
         return int(known)
     assert data.train is not None  # noqa: S101 - a training has a training set
     sample = data.loader("train", device=engine.device).sample()
-    network.check_input(sample.inputs.shape, arrays=data.train.inputs.source.meaning == "values")
+    arrays = data.train.inputs.source.meaning == "values"
+    network.check_input(sample.inputs.shape, arrays=arrays, sizes=data.train.sizes)
     return automatic_batch_size(engine, task, prepared(network, compute, engine.device), sample, len(data.train))
 
 

@@ -888,6 +888,17 @@ def test_a_damaged_file_that_is_input_and_target_is_told_once(config, run):
     assert run("data", "config.json").out.count("in/2.npy: `center_crop` cannot cut") == 1
 
 
+def test_slicers_of_fewer_sizes_than_a_volume_has_axes_are_told_as_such(config, run):
+    config["data"] = {"type": "numpy", "test_input_path": "block.npy", "slicers": [{"name": "a", "sizes": [8, 8]}]}
+    config["layers"] = [
+        {"class_name": "Conv3D", "config": {"filters": 1, "kernel_size": 1, "batch_input_shape": [None, 8, 8, 8, 1]}}
+    ]
+    np.save("block.npy", np.zeros((8, 8, 8), np.float32))
+    result = run("config.json")
+    assert result.code == 2
+    assert "give each of `data.slicers` 3 `sizes`, one for each axis in space; there are 2" in result.err
+
+
 def test_arrays_without_channels_are_told_the_key_that_says_so(config, run):
     npy(config)
     for path in [*Path("in").iterdir(), *Path("out").iterdir()]:

@@ -106,6 +106,8 @@ def _through(model: Network, inputs: Tensor) -> tuple[int, ...] | None:
 
 _APART = re.compile("Sizes of tensors must match|must match the size|broadcast")
 """What torch says where tensors of different extents come together."""
+_GONE = re.compile("Output size is too small|Kernel size can't be greater than actual input size")
+"""What it says where nothing is left of an extent."""
 _STEPS = (2, 4, 8, 16, 32, 64)
 
 
@@ -128,16 +130,18 @@ def require_passage(model: Network, inputs: Tensor, path: str) -> None:
     except NotImplementedError:
         return
     except RuntimeError as error:
-        if _APART.search(str(error)) is None:
-            return  # a step will tell it better
+        why = str(error)
+    if _APART.search(why):
+        reason = "where its branches meet, extents differ, since odd ones cannot be halved"
+    elif _GONE.search(why):
+        reason = "they are halved until nothing is left of them"
+    else:
+        return  # a step will tell it better
     extent = tuple(inputs.shape[2:])
     near = [tuple(math.ceil(size / step) * step for size in extent) for step in _STEPS]
     passing = next((size for size in near if _passes(model, inputs, size)), None)
     remedy = f"{in_words(passing)} pass, by `resize`" if passing else "multiples of 2, 4, 8, ... pass, by `resize`"
-    message = (
-        f"samples of {in_words(extent)} do not pass through the network: where its branches meet, extents differ, "
-        f"since odd ones cannot be halved; {remedy}"
-    )
+    message = f"samples of {in_words(extent)} do not pass through the network: {reason}; {remedy}"
     raise NetworkError(Problem(path, message))
 
 
@@ -165,7 +169,7 @@ def require_fit(model: Network, loader: Loader, section: str) -> None:
         raise NetworkError(Problem(section, f"the network has {len(model.output_shapes)} outputs; a run takes one"))
     for sample in loader.samples():
         arrays = loader.dataset.inputs.source.meaning == "values"
-        model.check_input(sample.inputs.shape, arrays=arrays, path=section)
+        model.check_input(sample.inputs.shape, arrays=arrays, sizes=loader.dataset.sizes, path=section)
         require_passage(model, sample.inputs, section)
         _require_map(model, loader.dataset, sample)
     classes, outputs = loader.dataset.classes, model.output_shapes[0][1 if model.channels_first else -1]

@@ -191,7 +191,8 @@ class GAN(Application):
         for sample in loader.samples():
             arrays = loader.dataset.inputs.source.meaning == "values"
             shape = [sample.inputs.shape[0], sample.inputs.shape[1] + model.classes, *sample.inputs.shape[2:]]
-            model.discriminator.check_input(shape, arrays=arrays, path=f"{section}.discriminator")
+            sizes = loader.dataset.sizes
+            model.discriminator.check_input(shape, arrays=arrays, sizes=sizes, path=f"{section}.discriminator")
             if self.judge is not None:
                 self.judge.require_fit(sample.inputs.shape, model.classes, arrays=arrays)
             lowest = min(lowest, float(sample.inputs.min()))

@@ -120,6 +120,11 @@ class Dataset:
         return self.inputs.source.noun
 
     @property
+    def sizes(self) -> int:
+        """How many `sizes` the slicers of the inputs have; 0 without slicers."""
+        return len(self.slices.slicers[0].sizes) if self.slices is not None else 0
+
+    @property
     def classes(self) -> Sequence[str]:
         """Names of the classes in the order of their indices; empty if targets are no labels."""
         return list(getattr(self.targets.source, "classes", ())) if self.targets else []

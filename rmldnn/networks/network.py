@@ -191,12 +191,13 @@ class Network(fx.GraphModule):
             self.get_submodule(name).train(fixed)
         return self
 
-    def check_input(self, *shapes: Sequence[int], arrays: bool = False, path: str = "") -> None:
+    def check_input(self, *shapes: Sequence[int], arrays: bool = False, sizes: int = 0, path: str = "") -> None:
         """Refuses tensors that the network cannot take, with what to do about it.
 
         Args:
             shapes: Shapes of the inputs, (N, C, *spatial) each.
             arrays: Whether they were arrays, not pictures.
+            sizes: How many `sizes` the slicers had that cut them; 0 without slicers.
             path: Where the configuration names the network.
 
         Raises:
@@ -210,7 +211,7 @@ class Network(fx.GraphModule):
             if _fits(shape[1:], extents):
                 continue
             message = f"the network takes inputs of shape {_words(extents)}, got {_words(shape[1:])}"
-            raise NetworkError(Problem(path, f"{message}; {_remedy(shape[1:], extents, arrays)}"))
+            raise NetworkError(Problem(path, f"{message}; {_remedy(shape[1:], extents, arrays, sizes)}"))
 
 
 def _fits(got: Sequence[int], want: Shape) -> bool:
@@ -221,8 +222,12 @@ def _words(extents: Sequence[int | None]) -> str:
     return f"({', '.join(['N', *('?' if extent is None else str(extent) for extent in extents)])})"
 
 
-def _remedy(got: Sequence[int], want: Shape, arrays: bool) -> str:
+def _remedy(got: Sequence[int], want: Shape, arrays: bool, sizes: int) -> str:
     shape = "change the network's `batch_input_shape`"
+    if sizes and len(got) < len(want):
+        space = len(want) - 1
+        few = f", one for each axis in space; there are {sizes}" if sizes < space else " greater than 1"
+        return f"give each of `data.slicers` {space} `sizes`{few}"
     if arrays and _fits([1, *got], want):
         return 'say `"channel_axis": "none"` in `data`, if these arrays have no axis of channels'
     if arrays and _fits([got[-1], *got[:-1]], want):

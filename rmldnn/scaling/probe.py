@@ -116,7 +116,9 @@ def probe(
     else:
         kept = config["data"].get("preload") or config["data"].get("cache")
         batch, loading = read(replace(data, batch_size=share * engine.world), engine, seconds * _READING, kept=kept)
-        model.check_input(batch.inputs.shape, arrays=data.train.inputs.source.meaning == "values")  # type: ignore[union-attr]
+        assert data.train is not None  # noqa: S101 - the probe is of a training
+        arrays = data.train.inputs.source.meaning == "values"
+        model.check_input(batch.inputs.shape, arrays=arrays, sizes=data.train.sizes)
     single.evaluating(False)
     tried, deviation = timed(engine, step, batch, share, seconds * (1 - _READING))
     phases = step.phases(cut(batch, tried[-1][0]))

@@ -28,6 +28,11 @@ def test_others_are_refused_with_extents_that_do():
     assert "32 x 24 (width x height) pass" in problem.message
 
 
+def test_so_are_those_of_which_nothing_is_left():
+    with pytest.raises(NetworkError, match="nothing is left of them; 16 x 16"):
+        require_passage(unet(depth=4), torch.zeros(1, 1, 8, 8), "network")
+
+
 def test_nothing_is_asked_of_fixed_extents():
     require_passage(unet((20, 30, 1), depth=1), torch.zeros(1, 1, 21, 31), "network")
 

@@ -59,5 +59,18 @@ def test_the_remedy_for_arrays_is_none_for_pictures(keras, tensor, remedy):
     assert "grayscale" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "remedy"),
+    [
+        (2, "give each of `data.slicers` 3 `sizes`, one for each axis in space; there are 2"),
+        (3, "give each of `data.slicers` 3 `sizes` greater than 1"),
+    ],
+)
+def test_slices_of_too_few_axes_are_told_by_their_sizes(sizes, remedy):
+    with pytest.raises(NetworkError) as caught:
+        made_for(None, 64, 64, 1).check_input((4, 64, 64), arrays=True, sizes=sizes)
+    assert str(caught.value).endswith(remedy)
+
+
 def test_the_number_of_inputs_is_checked():
     assert "takes 1 inputs, got 2" in complaint(made_for(3), (1, 3), (1, 3))
