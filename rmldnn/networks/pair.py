@@ -125,8 +125,9 @@ def paired(generator: Network, discriminator: Network, section: str, *, conditio
         None in pair or pair[0] == pair[1] for pair in zip(made[:-1], taken[:-1], strict=True)
     )
     if not fits or (classes < 1 if conditional else made[-1] != taken[-1]):
-        message = f"the generator gives samples of {made}, but the discriminator takes {taken}; let it take those{more}"
-        raise NetworkError(Problem(f"{section}.discriminator", message))
+        gives = f"the generator gives samples of {made}, but the discriminator takes {taken}; change one of the two"
+        takes = f"the discriminator takes samples of {taken}, but the generator gives {made}; let it take those{more}"
+        raise NetworkError([Problem(f"{section}.generator", gives), Problem(f"{section}.discriminator", takes)])
     if conditional and (generator.input_shapes[0][-1] or 0) <= classes:
         message = f"takes {generator.input_shapes[0][1:]}, which leaves no random number besides the {classes} classes"
         raise NetworkError(Problem(f"{section}.generator", message))

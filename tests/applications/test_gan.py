@@ -372,6 +372,14 @@ def test_what_does_not_fit_is_told_before_the_training(train, config, message):
     assert not result.starting("Train Epoch")
 
 
+def test_networks_that_do_not_fit_are_told_with_both_places(train, pictures):
+    """The fault may be of either, such as of the one that the command line has changed."""
+    (pictures / "other.json").write_text(json.dumps(DISCRIMINATOR))
+    result = train("layers.generator=./other.json")
+    assert re.search(r"command line: layers\.generator: the generator gives samples of \[1\], but", result.err)
+    assert re.search(r"config\.json:\d+: layers\.discriminator: the discriminator takes samples of", result.err)
+
+
 def test_arrays_need_no_targets(train, pictures, config):
     for which in ("train", "test"):
         (pictures / f"arrays_{which}").mkdir()
