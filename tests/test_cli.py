@@ -48,6 +48,7 @@ def test_changes_alone_are_a_run():
     [
         ([], "name a configuration file"),
         (["--lenient"], "name a configuration file"),
+        (["chek", "a.json"], "there is no command `chek`; did you mean `rmldnn check`?"),
         (["a.json", "b.json"], "takes one configuration file, got a.json, b.json"),
         (["--confg=a.json"], "unrecognized arguments: --confg=a.json"),
         (["a.json", "--log=loud"], "argument --log: invalid choice"),

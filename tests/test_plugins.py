@@ -101,3 +101,14 @@ def test_a_job_has_them_too(plugged, train, config, pictures, capsys):
     (pictures / "config.json").write_text(json.dumps({"neural_network": config}))
     assert cli.main(["submit", "config.json", "plugins=[my_package.my_module]", "--time", "30", "--print"]) == 0
     assert "config.json 'plugins=[my_package.my_module]'" in capsys.readouterr().out
+
+
+def test_a_module_that_cannot_be_imported_is_told_with_its_line(plugged, train):
+    plugged("import nothere\n" + LOSS)
+    result = train("plugins=[my_package.my_module]", "loss=picked")
+    assert result.code == 2
+    assert (
+        "plugins: `my_package.my_module` cannot be imported: ModuleNotFoundError: No module named 'nothere'"
+        in result.err
+    )
+    assert "in line 1 of" in result.err

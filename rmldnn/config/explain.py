@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rmldnn.component import Form, Parameter, near_miss, show
 from rmldnn.config import catalog, groups, meanings
@@ -93,7 +95,14 @@ def _section(path: str) -> Iterator[Part]:
     if outer in CHOSEN and (last == CHOSEN[outer][1] or (outer == "data" and last in TYPES)):
         path = outer  # the key that chooses says what the section can be
     path = _ELSEWHERE.get(path, path)
-    if path == groups.PRESET:
+    if path in TYPES:  # of the sides of `data`
+        path = "data"
+    name = path.removeprefix(f"{groups.PRESET}.")
+    if name in groups.presets():
+        preset = groups.preset(name)
+        values = [f"{leaf}: {_at(preset, leaf)}" for leaf in groups.leaves(preset)]
+        yield Part(f"{groups.PRESET}.{name}", "\n\n".join([groups.presets()[name], *values]))
+    elif path == groups.PRESET:
         text = "Several keys at once, over those of the file and under those of the command line: `+preset=fast`."
         yield Part(path, text, names=tuple(groups.presets().items()))
     elif path and (path in PLAIN or path in CHOSEN or path in _TEXTS or path in _ITEMS):
@@ -103,6 +112,12 @@ def _section(path: str) -> Iterator[Part]:
         text = _TEXTS.get(path) or (meanings.summary(forms[0]) if forms else "")
         keys = tuple(item for name in PLAIN.get(path, ()) for item in _keys(path, name, catalog.only(name)))
         yield Part(path, text, keys, tuple(names), key)
+
+
+def _at(values: Any, path: str) -> str:
+    for key in path.split("."):
+        values = values[key]
+    return json.dumps(values)
 
 
 def _inside(path: str) -> Iterator[Key | Part]:

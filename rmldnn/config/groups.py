@@ -141,7 +141,9 @@ def _chosen(entry: Any, document: Document) -> Values:
     ((word, name),) = entry.items()
     group = str(word).removeprefix(OVERRIDE).strip().lstrip("/")
     if group == PRESET:
-        return preset(str(name))
+        values = preset(str(name))
+        document.elsewhere |= {(ROOT, *leaf.split(".")): f"preset {name}" for leaf in leaves(values)}
+        return values
     if group not in GROUPS:
         raise ConfigError(f"`{group}` is no group{near_miss(group, [*GROUPS, PRESET])}")
     if name is None:
@@ -155,8 +157,7 @@ def _chosen(entry: Any, document: Document) -> Values:
         found = own.value
     for part in reversed(section.split(".")):
         found = {part: found}
-    values: Values = found
-    return values
+    return dict(found)
 
 
 def _own(kind: str, folder: Path, name: str) -> Document:

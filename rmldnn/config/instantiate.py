@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +11,7 @@ from hydra import utils
 from hydra.errors import InstantiationException
 
 from rmldnn.config import translate
-from rmldnn.errors import RmldnnError
+from rmldnn.errors import ConfigError, Problem, RmldnnError
 
 
 def instantiate(node: Mapping[str, Any] | None) -> Any:
@@ -17,9 +19,27 @@ def instantiate(node: Mapping[str, Any] | None) -> Any:
     try:
         return node and utils.instantiate(node, _convert_="all")
     except InstantiationException as error:
-        if isinstance(error.__cause__, (RmldnnError, ImportError)):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if isinstance(cause, ImportError) and (found := _LOADING.search(str(cause))):
+            raise _unloaded(found[1], cause) from error
+        if isinstance(cause, (RmldnnError, ImportError)):
+            raise cause from None
         raise
+
+
+_LOADING = re.compile(r"^Error loading '(?!rmldnn\.)(.+?)\.\w+'")
+"""What Hydra says of a module of the user's own that cannot be imported."""
+
+
+def _unloaded(module: str, error: BaseException) -> ConfigError:
+    """Why a module of the user's own cannot be imported, and where."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if module.replace(".", "/") in frame.filename]
+    where = f", in line {own[-1].lineno} of `{own[-1].filename}`" if own else ""
+    message = f"`{module}` cannot be imported: {type(error).__name__}: {error}{where}"
+    return ConfigError(Problem("plugins", message, "command line"))
 
 
 def opened_data(config: Mapping[str, Any]) -> Any:

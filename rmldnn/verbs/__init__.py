@@ -6,6 +6,7 @@ They are imported when they are called, so that `rmldnn --help` stays quick.
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -105,6 +106,8 @@ def configuration(words: Sequence[str], named: str | None = None) -> tuple[str |
     if not files and not changes:
         raise ConfigError("name a configuration file: rmldnn config.json; see rmldnn --help")
     if len(files) > 1:
+        if not Path(files[0]).exists() and (near := difflib.get_close_matches(files[0], VERBS, n=1)):
+            raise ConfigError(f"there is no command `{files[0]}`; did you mean `rmldnn {near[0]}`?")
         raise ConfigError(f"takes one configuration file, got {', '.join(files)}; changes are written key=value")
     return (files[0] if files else None), changes
 

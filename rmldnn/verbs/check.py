@@ -76,7 +76,8 @@ def _check(given: Namespace) -> int:
     if given.json:
         _print_json(found, report, made)
     else:
-        _print(found, report, made, mending=given.fix)
+        mends = len(mend(text, str(file), _judge(str(file), given))[1]) if file is not None and not given.fix else 0
+        _print(found, report, made, mends)
     return report.exit_code if report is not None else ConfigError.exit_code
 
 
@@ -127,7 +128,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _print(
-    found: Sequence[tuple[Problem, Patch | None]], report: Report | None, made: Sequence[Patch], *, mending: bool
+    found: Sequence[tuple[Problem, Patch | None]], report: Report | None, made: Sequence[Patch], mends: int
 ) -> None:
     for change in made:
         print(f"Changed {change.problem.place}:\n{_indented(change.diff)}")
@@ -144,9 +145,8 @@ def _print(
 
         print_table("", ["", ""], _rows(report))
     count = len(found) + (len(report.faults) if report is not None else 0)
-    safe = 0 if mending else sum(change is not None and change.safe for _, change in found)
-    remedy = f"; --fix makes the change{'s' if safe > 1 else ''} that {'are' if safe > 1 else 'is'} safe ({safe})"
-    told = f"{count} problem{'s' if count > 1 else ''}{remedy if safe else ''}" if count else "No problems"
+    remedy = f"; --fix makes the change{'s' if mends > 1 else ''} that {'are' if mends > 1 else 'is'} safe ({mends})"
+    told = f"{count} problem{'s' if count > 1 else ''}{remedy if mends else ''}" if count else "No problems"
     print(f"rmldnn: {told}" if count else told, file=sys.stderr if count else sys.stdout)
 
 

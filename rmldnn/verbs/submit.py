@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--print", action="store_true", dest="show", help="only show the script")
     sweeping.add_options(options)
     given = options.parse_intermixed_args(words[:cut])
+    sweeping.require_multirun(given)
     file, changes = configuration(given.words)
     config = _swept(given) if given.multirun else _checked(given)
     job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])

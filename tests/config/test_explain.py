@@ -49,6 +49,9 @@ def test_components_that_say_the_same_of_a_key_are_told_together():
         ("optimizer.adam.beta1", "optimizer.Adam.beta1"),
         ("sweep.optimizer.learning_rate", "optimizer.learning_rate"),
         ("sweep.sampler", "sweep.sampler"),
+        ("target_type", "data"),
+        ("exact", "preset.exact"),
+        ("preset.exact", "preset.exact"),
     ],
 )
 def test_the_words_of_messages_are_understood(path, meant):
@@ -70,3 +73,8 @@ def test_it_is_printed_without_torch():
     )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert result.stdout.startswith("optimizer.nesterov (LARS, SGD)\n  true or false; default false\n  Look ahead")
+
+
+def test_a_preset_tells_its_values():
+    (part,) = explain("exact")
+    assert "deterministic: true" in part.text

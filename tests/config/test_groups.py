@@ -232,3 +232,9 @@ def test_what_is_wrong_in_a_group_of_ones_own_is_placed_in_its_file(hydras, tmp_
     (problem,) = caught.value.problems
     assert problem.place.endswith("loss/mine.yaml:2")
     assert problem.path == "loss.gama"
+
+
+def test_what_a_preset_in_the_list_says_has_its_place(hydras):
+    loaded = hydras([{"preset": "exact"}, *CHOICES], seed=7)
+    assert loaded.document.place((groups.ROOT, "deterministic")) == "preset exact"
+    assert "config.yaml:" in loaded.document.place((groups.ROOT, "seed"))

@@ -130,3 +130,11 @@ def test_a_sweep_of_the_command_line_is_tried(check, config):
     code, _, err = check(config, "-m", "optimizer=adam,sgdd")
     assert code == 2
     assert "command line: sweep.optimizer: there is no optimizer `sgdd`" in err
+
+
+def test_a_change_that_would_bring_another_fault_is_not_promised(check, config):
+    config["optimizer"]["momentun"] = "much"
+    del config["optimizer"]["momentum"]
+    code, _, err = check(config)
+    assert code == 2
+    assert "rmldnn: 1 problem\n" in err
