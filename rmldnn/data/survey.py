@@ -129,6 +129,7 @@ class Survey:
         misfits: Why samples, transformed, cannot be in one batch.
         doubts: What may be wrong with arrays that can be read.
         unequal: Inputs whose class maps have, transformed, another extent: places and extents as stored.
+        distorted: Inputs whose class maps have other proportions, but transformed the same extent: as `unequal`.
         places: Inputs by what their numbers are; those of a single value throughout are left out.
     """
 
@@ -141,6 +142,7 @@ class Survey:
     misfits: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     unequal: list[str] = field(default_factory=list)
+    distorted: list[str] = field(default_factory=list)
     places: defaultdict[bytes, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -253,6 +255,14 @@ def _different(seen: Sequence[_Seen | str], places: Sequence[str]) -> list[str]:
     return [f"{places[0]} is {extents[0]}, {places[-1]} is {extents[1]}"]
 
 
+def _distorted(one: Shape, other: Shape) -> bool:
+    """Whether no scale makes an extent the other one, but for rounding to whole pixels."""
+    if len(one) != len(other) or 0 in (*one, len(one)):
+        return False
+    scale = max(other) / one[other.index(max(other))]
+    return any(abs(extent * scale - wanted) > 1 for extent, wanted in zip(one, other, strict=True))
+
+
 def _try(dataset: Dataset, firsts: Mapping[_Kind, int], kinds: Mapping[_Kind, list[str]], found: Survey) -> None:
     """Transforms the first sample of every kind, and looks whether it fits its target, and the first of its group."""
     leads: dict[int, int] = {}
@@ -273,6 +283,8 @@ def _try(dataset: Dataset, firsts: Mapping[_Kind, int], kinds: Mapping[_Kind, li
             misfits.setdefault((group, "both"), str(error))
         if not (len(extents) > 1 and extents[1] in ((), extents[0])):
             found.unequal += kinds[kind]
+        elif _distorted(*(shape[:-1] for shape, _ in kind[1])):
+            found.distorted += kinds[kind]
     found.misfits += dict.fromkeys(misfits.values())  # a file may be input and target
 
 

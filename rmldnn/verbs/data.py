@@ -181,6 +181,12 @@ def _warnings(surveys: Mapping[str, Survey]) -> list[str]:
         if found.unequal:
             more = f" and {len(found.unequal) - 1:,} more" if len(found.unequal) > 1 else ""
             warnings.append(f"in the {words} a target has another extent than its input: {found.unequal[0]}{more}")
+        if found.distorted:
+            more = f" and {len(found.distorted) - 1:,} more" if len(found.distorted) > 1 else ""
+            warnings.append(
+                f"in the {words} a target has other proportions than its input, although transforms make them of one "
+                f"extent: {found.distorted[0]}{more}; look whether they lie on one another"
+            )
         if found.doubts:
             more = f"\n  and {len(found.doubts) - _ROWS:,} more" if len(found.doubts) > _ROWS else ""
             warnings.append("\n  ".join(found.doubts[:_ROWS]) + more)
@@ -258,6 +264,7 @@ def _set(found: Survey) -> dict[str, Any]:
         "misfits": found.misfits,
         "duplicates": found.duplicates,
         "different_extents": found.unequal,
+        "different_proportions": found.distorted,
     }
 
 

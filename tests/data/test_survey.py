@@ -10,7 +10,7 @@ from rmldnn.data.source import Side
 from rmldnn.data.sources.images import images
 from rmldnn.data.sources.labels import labels
 from rmldnn.data.sources.numpy import numpy
-from rmldnn.data.survey import Values, chosen, survey
+from rmldnn.data.survey import Values, _distorted, chosen, survey
 from rmldnn.data.transform import Part
 
 
@@ -129,6 +129,11 @@ def test_the_same_sample_in_two_sets(digits, write):
     assert [[place.removeprefix(f"{digits}/") for place in places] for places in shared] == [
         ["training/0/x.png", "testing/1/y.png"]
     ]
+
+
+@pytest.mark.parametrize("extent", [(), (0, 4)], ids=["no axis in space", "nothing"])
+def test_what_has_no_extent_has_no_proportions(extent):
+    assert not _distorted(extent, extent)
 
 
 def test_class_maps_of_another_extent_are_told(arrays, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -77,6 +78,36 @@ def test_what_is_there_twice_is_a_warning(data, pictures):
 def test_a_class_without_samples_is_a_warning(data, pictures):
     shutil.rmtree(pictures / "test/down")
     assert "Warning: the test set has no sample of: down" in data()[1]
+
+
+def test_classes_of_maps_are_counted_in_pixels_with_where_each_occurs_first(data, pictures, config):
+    for folder in ("in", "out"):
+        (pictures / folder).mkdir()
+        for index in range(2):
+            cv2.imwrite(str(pictures / folder / f"{index}.png"), np.full((4, 4), index, np.uint8))
+    config["data"] = {"input_type": "images", "target_type": "masks", "input_path": "./in/", "target_path": "./out/"}
+    lines = [line.split() for line in data()[1].splitlines()]
+    assert ["Index", "Name", "Pixels", "Share", "First", "in"] in lines
+    assert ["1", "16", "50.00%", "./out/1.png"] in lines
+
+
+def test_a_mask_of_other_proportions_that_a_resize_hides_is_a_warning(data, pictures, config):
+    for folder, extents in (("in", [(12, 18), (12, 18), (15, 20)]), ("out", [(12, 18), (18, 12), (8, 10)])):
+        (pictures / folder).mkdir()
+        for index, extent in enumerate(extents):
+            cv2.imwrite(str(pictures / folder / f"{index}.png"), np.full(extent, index, np.uint8))
+    config["data"] = {
+        "input_type": "images",
+        "target_type": "masks",
+        "input_path": "./in/",
+        "target_path": "./out/",
+        "transforms": [{"resize": [12, 12]}],
+    }
+    (warning,) = json.loads(data("--json")[1])["warnings"]
+    assert warning == (
+        "in the training set a target has other proportions than its input, although transforms make them of one "
+        "extent: ./in/1.png is 12 x 18, ./out/1.png is 18 x 12; look whether they lie on one another"
+    )
 
 
 def test_changes_on_the_command_line_count(data):
