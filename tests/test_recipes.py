@@ -30,6 +30,14 @@ QUICK = [name for name, one in RECIPES.items() if one.time.endswith("seconds") a
 LONG = [name for name in RECIPES if name not in QUICK]
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_readme_points_to_nothing_that_a_copy_lacks(name):
+    text = (ROOT / name / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert {*targets} <= {path.name for path in RECIPES[name].files}
+    assert not re.findall(r"\bdocs/\S+|\.\./\S*", text)
+
+
 @pytest.fixture
 def recipe(request, tmp_path, monkeypatch):
     """A copy of the files of a recipe, in the working directory."""
