@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from rmldnn.component import near_miss
 from rmldnn.config import catalog, groups
 from rmldnn.config.groups import GROUPS, INPUT, PRESET, SCHEDULER
+from rmldnn.config.keys import SECTIONS, TOP
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import whole_number
 from rmldnn.errors import ConfigError, Problem
@@ -244,6 +245,8 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         if catalog.find(GROUPS[own[2]].kind, value) is None:
             return Problem(key, catalog.absent(GROUPS[own[2]].kind, value))
         changes.parts[own[1]] = value
+    elif item.is_delete() and (lacking := _lacking(key)):
+        return lacking
     elif not chosen:
         # A key that `conf/` does not have is added, for the check to judge.
         changes.arguments.append(text if text.startswith(("~", "+")) else f"++{text}")
@@ -259,6 +262,13 @@ def _take(item: Override, changes: Changes) -> Problem | None:
     else:
         return _choose(key, value, chosen, changes)
     return None
+
+
+def _lacking(key: str) -> Problem | None:
+    """The problem of something that is taken away, and that no configuration has."""
+    word = re.split(r"[.\[]", key.lstrip("~"))[0]
+    known = {*SECTIONS, *GROUPS, *(name for group in TOP for name in catalog.only(group).parameters)}
+    return None if word in known else Problem(key, f"there is no `{word}` to take away{near_miss(word, known)}")
 
 
 def _asks(value: Any) -> bool:

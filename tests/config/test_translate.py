@@ -134,6 +134,7 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ("loss=dise", "command line: loss: there is no loss `dise`"),
         ("num_epochs", "command line: cannot read `num_epochs`; write key=value"),
         ("a=[1", "command line: cannot read `a=[1`"),
+        ("~optimzer", "command line: optimzer: there is no `optimzer` to take away; did you mean `optimizer`?"),
         ("hydra.run.dir=x", "command line: hydra.run.dir: cannot be set here"),
         ("hydra/launcher=joblib", "command line: hydra/launcher: cannot be set here; trials are run by"),
         ("loss._target_=os.system", "command line: loss._target_: cannot be set here"),
