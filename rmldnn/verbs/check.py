@@ -76,8 +76,9 @@ def _check(given: Namespace) -> int:
     if given.json:
         _print_json(found, report, made)
     else:
-        mends = len(mend(text, str(file), _judge(str(file), given))[1]) if file is not None and not given.fix else 0
-        _print(found, report, made, mends)
+        wanted = found and file is not None and not given.fix
+        mends = mend(text, str(file), _judge(str(file), given))[1] if wanted else []
+        _print(found, report, made, len(mends))
     return report.exit_code if report is not None else ConfigError.exit_code
 
 
