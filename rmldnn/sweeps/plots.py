@@ -14,6 +14,8 @@ log = logging.getLogger("rmldnn")
 PLOTS = "plots"
 _LEAST = 2
 """Completed trials without which there is nothing to compare."""
+_TELLING = 10
+"""Completed trials without which the importance of parameters is chance."""
 
 
 def draw(study: Study, monitor: str) -> list[Path]:
@@ -26,7 +28,8 @@ def draw(study: Study, monitor: str) -> list[Path]:
     Returns:
         The files.
     """
-    if sum(1 for _, outcome in study.trials() if outcome.state == "complete") < _LEAST:
+    complete = sum(1 for _, outcome in study.trials() if outcome.state == "complete")
+    if complete < _LEAST:
         return []
     try:
         import matplotlib as mpl
@@ -45,6 +48,9 @@ def draw(study: Study, monitor: str) -> list[Path]:
         ("importance", drawings.plot_param_importances, {"target_name": monitor}),
     ):
         path = folder / f"{name}.png"
+        if name == "importance" and complete < _TELLING:
+            log.info("No plot `%s`: it needs %d completed trials", path.name, _TELLING)
+            continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -67,5 +73,8 @@ def _save(axes: Any, path: Path) -> None:
 
     figure = axes.flat[0].figure if hasattr(axes, "flat") else axes.figure
     figure.set_size_inches(9, 5)
+    if path.stem == "parallel_coordinate":
+        for one in figure.axes:
+            one.set_facecolor("0.7")  # the worst trials are drawn white
     figure.savefig(path, dpi=120, bbox_inches="tight")
     pyplot.close("all")

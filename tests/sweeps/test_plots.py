@@ -19,8 +19,11 @@ def study(tmp_path):
     return study
 
 
-def test_three_pictures_are_drawn(study):
+def test_importance_is_drawn_where_there_are_trials_enough(study, monkeypatch):
     pytest.importorskip("matplotlib")
+    drawn = plots.draw(study, "test_loss")
+    assert [path.name for path in drawn] == ["history.png", "parallel_coordinate.png"]
+    monkeypatch.setattr(plots, "_TELLING", 3)
     drawn = plots.draw(study, "test_loss")
     assert [path.name for path in drawn] == ["history.png", "parallel_coordinate.png", "importance.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
