@@ -20,6 +20,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+COMMAND_LINE = "command line"
+"""The place of what stands in no file."""
+
 
 @dataclass(frozen=True)
 class Remedy:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import rmldnn
 from rmldnn import types
 from rmldnn.component import Form, Parameter, near_miss, renamed
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 
 GROUPS = {
     "job": "rmldnn.run",
@@ -80,23 +80,23 @@ def plug(module: str) -> None:
     except (ImportError, ValueError):
         found = None
     if found is None or not found.has_location or found.origin is None:
-        raise ConfigError(Problem(PLUGINS, f"there is no module `{module}`", "command line"))
+        raise ConfigError(Problem(PLUGINS, f"there is no module `{module}`", COMMAND_LINE))
     try:
         forms = _forms(Path(found.origin), module)
     except (ValueError, SyntaxError, NameError) as error:
         message = f"the components of `{module}` cannot be read: {error}"
-        raise ConfigError(Problem(PLUGINS, message, "command line")) from error
+        raise ConfigError(Problem(PLUGINS, message, COMMAND_LINE)) from error
     for form, place in forms:
         if place not in PLUGGABLE:
             message = (
                 f'`{form.name}` of `{module}` says no group; write @component("{form.name}", group="loss"), or one of'
             )
-            raise ConfigError(Problem(PLUGINS, f"{message} {', '.join(PLUGGABLE)}", "command line"))
+            raise ConfigError(Problem(PLUGINS, f"{message} {', '.join(PLUGGABLE)}", COMMAND_LINE))
         known = group(place).setdefault(form.name.lower(), form)
         if known.target != form.target:
-            raise ConfigError(Problem(PLUGINS, f"there is a {place} `{form.name}` already", "command line"))
+            raise ConfigError(Problem(PLUGINS, f"there is a {place} `{form.name}` already", COMMAND_LINE))
     if not forms:
-        raise ConfigError(Problem(PLUGINS, f"`{module}` has no function marked by @component", "command line"))
+        raise ConfigError(Problem(PLUGINS, f"`{module}` has no function marked by @component", COMMAND_LINE))
 
 
 def plugged(name: str) -> dict[str, Form]:

@@ -12,7 +12,7 @@ from rmldnn.component import Form, Parameter, near_miss, show
 from rmldnn.config import catalog, groups, meanings
 from rmldnn.config.keys import CHOSEN, PLAIN, SECTIONS
 from rmldnn.config.samples import TRANSFORM_LISTS, TYPES
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 from rmldnn.types import describe
 
 _ELSEWHERE = {
@@ -81,7 +81,7 @@ def explain(path: str) -> list[Key | Part]:
     plain = re.sub(r"\[\d*\]", "", path).strip(".").removeprefix(f"{groups.ROOT}.")
     found = _meanings(plain) or _meanings(plain.removeprefix("sweep."))  # which has keys of all sections
     if not found:
-        raise ConfigError(Problem(path, f"means nothing{near_miss(plain, _paths())}", "command line"))
+        raise ConfigError(Problem(path, f"means nothing{near_miss(plain, _paths())}", COMMAND_LINE))
     return found
 
 

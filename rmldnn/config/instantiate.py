@@ -11,7 +11,7 @@ from hydra import utils
 from hydra.errors import InstantiationException
 
 from rmldnn.config import translate
-from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem, RmldnnError
 
 
 def instantiate(node: Mapping[str, Any] | None) -> Any:
@@ -39,7 +39,7 @@ def _unloaded(module: str, error: BaseException) -> ConfigError:
     own = [frame for frame in frames if module.replace(".", "/") in frame.filename]
     where = f", in line {own[-1].lineno} of `{own[-1].filename}`" if own else ""
     message = f"`{module}` cannot be imported: {type(error).__name__}: {error}{where}"
-    return ConfigError(Problem("plugins", message, "command line"))
+    return ConfigError(Problem("plugins", message, COMMAND_LINE))
 
 
 def opened_data(config: Mapping[str, Any]) -> Any:

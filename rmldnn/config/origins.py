@@ -8,9 +8,10 @@ from rmldnn.config import groups
 from rmldnn.config.describe import as_yaml
 from rmldnn.config.groups import GROUPS, ROOT
 from rmldnn.config.keys import Values
-from rmldnn.config.overrides import COMMAND_LINE, Changes
+from rmldnn.config.overrides import Changes
 from rmldnn.config.reader import dotted
 from rmldnn.config.spec import Spec
+from rmldnn.errors import COMMAND_LINE
 
 DEFAULT = "default"
 _NAMING = {f"{group.section}.{group.key}": group.section for group in GROUPS.values() if group.section != "data"}

@@ -19,10 +19,7 @@ from rmldnn.config.groups import GROUPS, INPUT, PRESET, SCHEDULER
 from rmldnn.config.keys import SECTIONS, TOP
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import whole_number
-from rmldnn.errors import ConfigError, Problem
-
-COMMAND_LINE = "command line"
-
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 
 _KEY = re.compile(r"\$\{[\w.\[\]]*\}")
 """A reference to another key, `${data.batch_size}`; all others may ask a resolver, as `${oc.env:HOME}` does."""

@@ -16,7 +16,7 @@ from rmldnn.config.groups import ROOT, into_words, is_hydras
 from rmldnn.config.keys import Values
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import Document, Location, dotted, read
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 
 HYDRAS = "config.yaml"
 """The file of a folder that stands for it, as `rmldnn translate` writes it."""
@@ -71,7 +71,7 @@ def load(
         ConfigError: Anything is wrong; carries all problems.
     """
     if path is None:
-        nothing = Spec({}, Document("command line", {ROOT: {}}))
+        nothing = Spec({}, Document(COMMAND_LINE, {ROOT: {}}))
         if task is not None:
             _set_task(nothing.values, task)
         return nothing
@@ -113,7 +113,7 @@ def _set_task(values: Values, task: str) -> None:
         ConfigError: There is no such task.
     """
     if catalog.find("task", task) is None:
-        raise ConfigError(Problem("--app", catalog.absent("task", task), "command line"))
+        raise ConfigError(Problem("--app", catalog.absent("task", task), COMMAND_LINE))
     given = values.get("task")
     if not isinstance(given, dict) or str(given.get("type")).lower() != task.lower():
         values["task"] = {"type": task}

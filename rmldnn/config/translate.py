@@ -29,10 +29,10 @@ from rmldnn.config.describe import written
 from rmldnn.config.gan import needs_no_targets
 from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET
 from rmldnn.config.keys import Values
-from rmldnn.config.overrides import COMMAND_LINE, Changes
+from rmldnn.config.overrides import Changes
 from rmldnn.config.samples import PATHLESS, SLICERS, TRANSFORM_LISTS, data_form, side_types, sources, transform
 from rmldnn.config.spec import Spec
-from rmldnn.errors import ConfigError, DataError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, DataError, Problem
 
 _INLINE = "<layers of the file>"
 

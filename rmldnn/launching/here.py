@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rmldnn.engine import cores
 from rmldnn.engine.ranks import Ranks, surroundings
-from rmldnn.errors import ConfigError, LaunchError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, LaunchError, Problem
 from rmldnn.launching import group
 from rmldnn.launching.group import Member
 
@@ -76,7 +76,7 @@ def number(text: str) -> int:
     if text == AUTO:
         return _gpus() or len(cores.nodes(cores.usable()))
     if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(Problem(OPTION, f"must be a positive integer or `{AUTO}`, got `{text}`", "command line"))
+        raise ConfigError(Problem(OPTION, f"must be a positive integer or `{AUTO}`, got `{text}`", COMMAND_LINE))
     return int(text)
 
 

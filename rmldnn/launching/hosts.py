@@ -14,7 +14,7 @@ from pathlib import Path
 
 import rmldnn
 from rmldnn.engine.ranks import surroundings
-from rmldnn.errors import ConfigError, LaunchError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, LaunchError, Problem
 from rmldnn.launching import group
 from rmldnn.launching.group import Member
 
@@ -147,6 +147,6 @@ def _variables(export: Sequence[str]) -> bytes:
     begins = tuple(name for name in CARRIED if name.endswith("_"))
     found = {name: text for name, text in surroundings().items() if name in names or name.startswith(begins)}
     if absent := [name for name in export if name not in found]:
-        raise ConfigError([Problem("--export", f"`{name}` is not set here", "command line") for name in absent])
+        raise ConfigError([Problem("--export", f"`{name}` is not set here", COMMAND_LINE) for name in absent])
     lines = [f"export {name}={shlex.quote(text)}" for name, text in found.items()]
     return base64.b64encode("\n".join(lines).encode(errors="surrogateescape")) + b"\n"

@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Any
 
 from rmldnn.disk import lockable, replacing, sha256
-from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem, RmldnnError
 from rmldnn.output import surroundings
 from rmldnn.output.places import saving, writing
 from rmldnn.output.placing import OUTPUTS
@@ -45,7 +45,9 @@ _LARGEST = 64 * 2**20
 
 
 def run_name(file: str | Path) -> str:
-    """What a run of a configuration file is called: the file's name, and in a run folder that of the run."""
+    """What a run of a configuration file is called: the file's name, in a run folder that of the run."""
+    if file == COMMAND_LINE:
+        return "rmldnn"
     record = _read(Path(file).parent)
     return record["name"] if record and Path(file).name == CONFIG else Path(file).stem
 

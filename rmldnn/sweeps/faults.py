@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from rmldnn.config.domains import Domain, Range
-from rmldnn.config.overrides import COMMAND_LINE
 from rmldnn.config.spec import Spec
 from rmldnn.config.sweep import SECTION
-from rmldnn.errors import Problem
+from rmldnn.errors import COMMAND_LINE, Problem
 
 _FOLDER = "--sweep-folder"
 OURS = {

@@ -15,10 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rmldnn.config.overrides import COMMAND_LINE
 from rmldnn.disk import lockable
 from rmldnn.engine.leaving import SIGNALS, leave_with_parent
-from rmldnn.errors import RmldnnError
+from rmldnn.errors import COMMAND_LINE, RmldnnError
 from rmldnn.output.places import saving
 from rmldnn.output.run_folder import HISTORY, LOCK
 from rmldnn.sweeps.faults import OURS

@@ -12,11 +12,10 @@ from rmldnn.component import show
 from rmldnn.config import overrides, translate
 from rmldnn.config.domains import Choices, Domain, Range, domain
 from rmldnn.config.keys import Values
-from rmldnn.config.overrides import COMMAND_LINE
 from rmldnn.config.samples import tests, trains
 from rmldnn.config.spec import Spec
 from rmldnn.config.sweep import SECTION, check_sweep, split
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 from rmldnn.sweeps.faults import Faults
 from rmldnn.sweeps.settings import Settings, sweep
 

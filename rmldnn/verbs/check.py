@@ -15,7 +15,7 @@ from rmldnn.config import spec
 from rmldnn.config.mending import Patch, mend, patch
 from rmldnn.config.reader import read_text
 from rmldnn.disk import replacing
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 from rmldnn.output.places import writing
 from rmldnn.verbs import add_configuration, configuration, parser, sweeping
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     given = options.parse_intermixed_args(list(arguments))
     sweeping.require_multirun(given)
     if given.procs < 1:
-        raise ConfigError(Problem("--procs", f"must be a positive integer, got {given.procs}", "command line"))
+        raise ConfigError(Problem("--procs", f"must be a positive integer, got {given.procs}", COMMAND_LINE))
     collects = gc.isenabled()
     gc.disable()  # while torch is imported and used for a second, passes over its objects are a fifth of the time
     try:

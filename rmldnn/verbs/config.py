@@ -12,7 +12,7 @@ from rmldnn.config.instantiate import instantiate
 from rmldnn.config.keys import Values
 from rmldnn.config.origins import Origins, with_origins
 from rmldnn.engine.zero import MICRO_BATCH, Zero
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 from rmldnn.verbs import add_configuration, loaded_configuration, parser
 
 DESCRIPTION = """\
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--procs", type=int, default=1, metavar="N", help="of so many processes (1)")
     given = options.parse_intermixed_args(list(arguments))
     if given.procs < 1:
-        raise ConfigError(Problem("--procs", f"must be a positive integer, got {given.procs}", "command line"))
+        raise ConfigError(Problem("--procs", f"must be a positive integer, got {given.procs}", COMMAND_LINE))
     loaded, changes = loaded_configuration(given)
     composed = translate.compose(loaded, changes)
     if given.deepspeed:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmldnn.errors import ConfigError, Problem
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 from rmldnn.launching import hosts
 from rmldnn.verbs import configuration, parser
 
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     given, run = options.parse_known_args(list(arguments))
     configuration([word for word in run if not word.startswith("-")][:1])  # the machines say what is wrong with it
     if any(word.split("=")[0] == "--procs" for word in run):
-        raise ConfigError(Problem("--procs", "the file of hosts says how many; write `slots=`", "command line"))
+        raise ConfigError(Problem("--procs", "the file of hosts says how many; write `slots=`", COMMAND_LINE))
     if given.port is not None and not 0 < given.port < 65536:
-        raise ConfigError(Problem("--port", f"must be from 1 to 65535, got {given.port}", "command line"))
+        raise ConfigError(Problem("--port", f"must be from 1 to 65535, got {given.port}", COMMAND_LINE))
     found = hosts.read(Path(given.hosts))
     return hosts.start(found, run, ssh=given.ssh, python=given.python, port=given.port, export=given.export)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rmldnn.config import catalog
 from rmldnn.disk import replacing
-from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem, RmldnnError
 from rmldnn.networks.graph import Graph
 from rmldnn.networks.writing import write
 from rmldnn.output.tables import print_table
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def graph(family: str, keys: Mapping[str, Any], place: str = "command line") -> Graph:
+def graph(family: str, keys: Mapping[str, Any], place: str = COMMAND_LINE) -> Graph:
     """The network of a family.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rmldnn.engine.leaving import leave_with_parent, leaving_at_once
-from rmldnn.errors import ConfigError, Problem, StoppedError
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem, StoppedError
 
 if TYPE_CHECKING:
     from rmldnn.config.spec import Spec
@@ -70,7 +70,7 @@ def _seconds(text: str) -> float:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         message = f"must be a number of seconds greater than 0, got `{text}`"
-        raise ConfigError(Problem("--timeout", message, "command line"))
+        raise ConfigError(Problem("--timeout", message, COMMAND_LINE))
     return seconds
 
 

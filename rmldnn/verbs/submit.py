@@ -13,7 +13,7 @@ from typing import Any
 from rmldnn.config import parts, translate
 from rmldnn.config.samples import trains
 from rmldnn.disk import replacing
-from rmldnn.errors import ConfigError, Problem, RmldnnError
+from rmldnn.errors import COMMAND_LINE, ConfigError, Problem, RmldnnError
 from rmldnn.launching import slurm
 from rmldnn.launching.slurm import Job
 from rmldnn.networks import keras
@@ -98,7 +98,7 @@ def _swept(given: argparse.Namespace) -> dict[str, Any]:
 
     if given.nodes > 1 or max(given.procs_per_node or 1, given.gpus_per_node) > 1:
         message = "a sweep's job is one process; `-- --array=1-8` submits eight jobs, which share out the trials"
-        raise ConfigError(Problem("-m", message, "command line"))
+        raise ConfigError(Problem("-m", message, COMMAND_LINE))
     return space.read(*loaded_configuration(given)).base
 
 
@@ -112,7 +112,7 @@ def _program(given: argparse.Namespace) -> list[str]:
         return [sys.executable, "-m", "rmldnn"]
     if not Path(given.image).is_file():
         message = f"`{given.image}` is no file; `apptainer build` makes one (docs/containers.md)"
-        raise ConfigError(Problem("--image", message, "command line"))
+        raise ConfigError(Problem("--image", message, COMMAND_LINE))
     return [*slurm.container(Path(given.image), gpus=given.gpus_per_node > 0), "rmldnn"]
 
 
@@ -151,22 +151,22 @@ def _require_ours(path: Path) -> None:
 def _job(given: argparse.Namespace, stem: str, more: Sequence[str]) -> Job:
     numbers = {key: getattr(given, key) for key in ("nodes", "gpus_per_node", "procs_per_node", "cpus_per_proc")}
     problems = [
-        Problem(f"--{key.replace('_', '-')}", f"must be a positive integer, got {value}", "command line")
+        Problem(f"--{key.replace('_', '-')}", f"must be a positive integer, got {value}", COMMAND_LINE)
         for key, value in numbers.items()
         if value is not None and value < (key in ("nodes", "procs_per_node"))
     ]
     seconds = slurm.seconds(given.time)
     if seconds is None:
         message = f"must be minutes, hours:minutes:seconds or days-hours, got `{given.time}`"
-        problems.append(Problem("--time", message, "command line"))
+        problems.append(Problem("--time", message, COMMAND_LINE))
     elif seconds < slurm.LEAST:
         message = (
             f"must be at least {slurm.LEAST // 60} minutes, got `{given.time}`, which SLURM reads as {seconds} s; "
             "the last two minutes are for saving the state; an hour is `60` or `1:00:00`"
         )
-        problems.append(Problem("--time", message, "command line"))
+        problems.append(Problem("--time", message, COMMAND_LINE))
     problems += [
-        Problem("--", f"takes lines for sbatch, which begin with `--`, got `{line}`", "command line")
+        Problem("--", f"takes lines for sbatch, which begin with `--`, got `{line}`", COMMAND_LINE)
         for line in more
         if not line.startswith("--")
     ]

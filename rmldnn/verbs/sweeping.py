@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmldnn.engine.ranks import Ranks, surroundings
-from rmldnn.errors import ConfigError, DataError, LaunchError, Problem, RmldnnError
+from rmldnn.errors import COMMAND_LINE, ConfigError, DataError, LaunchError, Problem, RmldnnError
 from rmldnn.output.run_folder import STATES
 from rmldnn.verbs import plugged
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rmldnn.sweeps.space import Wanted
 
 SWEEPS = Path("sweeps")
-AUTO, COMMAND_LINE = "auto", "command line"
+AUTO = "auto"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

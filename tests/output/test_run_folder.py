@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rmldnn.errors import ConfigError, RmldnnError
+from rmldnn.errors import COMMAND_LINE, ConfigError, RmldnnError
 from rmldnn.output import run_folder, surroundings
 from rmldnn.output.run_folder import open_folder, record, recorded, run_name
 
@@ -298,3 +298,7 @@ def test_it_imports_nothing_heavy():
         "assert not {'torch', 'numpy', 'hydra', 'rich'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env=dict(os.environ))
+
+
+def test_a_run_without_a_file_has_a_name_without_blanks():
+    assert run_name(COMMAND_LINE) == "rmldnn"
