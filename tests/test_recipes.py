@@ -67,7 +67,8 @@ def follow(fork_server):
                 said += done.stdout if index > last else ""
                 continue
             assert program == "rmldnn", "a recipe types python or rmldnn"
-            done = fork_server(Path.cwd(), *words, *(["num_epochs=1"] if briefly and index == last else []))
+            few = ["num_epochs=1", *(["sweep.num_trials=2"] if "-m" in words else [])]
+            done = fork_server(Path.cwd(), *words, *(few if briefly and index == last else []))
             assert (done.code, done.err) == (0, ""), words
             said = done.out if index <= last else said
         return said
