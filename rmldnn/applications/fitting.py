@@ -17,6 +17,7 @@ from rmldnn.data.loader import Loader
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transforms.geometric import in_words
 from rmldnn.errors import ConfigError, DataError, NetworkError, Problem, RmldnnError
+from rmldnn.losses.equation import TargetError
 from rmldnn.networks.costs import without_compiler
 from rmldnn.networks.layout import tensor_shape
 from rmldnn.networks.network import Network
@@ -61,6 +62,8 @@ def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loa
         try:
             with without_compiler(), torch.no_grad():
                 loss(torch.zeros(shape, device="cpu" if prod(shape) <= _SMALL else "meta"), sample.targets)
+        except TargetError as error:
+            raise error.named([dataset.targets.source.locate(dataset.names.index(sample.names[0]))]) from error
         except ConfigError as error:
             place = dataset.targets.source.locate(dataset.names.index(sample.names[0]))
             raise type(error)(

@@ -8,6 +8,7 @@ That is also what differentiating an all-reduce gives, its communication saved, 
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -46,6 +47,8 @@ from rmldnn.steps import Batch
 
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for another that is alive, and computes, reads or writes."""
+_AFTER = 2.0
+"""Seconds for which a process that ends because of another one lets that one go first."""
 
 
 class DistributedEngine(LocalEngine):
@@ -207,6 +210,8 @@ class DistributedEngine(LocalEngine):
         meaning = self._meaning(error)
         stopped = isinstance(error, StoppedError)
         self._let_go(well=error is None or stopped, last=stopped)
+        if meaning is not None or isinstance(error, LaunchError):
+            time.sleep(_AFTER)  # launchers take the exit code of whoever ends first: whose fault it is
         if meaning is not None:
             raise meaning from error
 

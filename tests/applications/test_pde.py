@@ -148,8 +148,7 @@ def test_the_file_of_a_coefficient_that_is_not_positive_is_named(maps, solve, ba
 
     result = solve(f"task={task}", change=change)
     assert result.code == 2
-    name = whose.rpartition("/")[2] if task == "dnn" else whose
-    assert f"needs coefficients greater than 0, but the target of `{name}` holds -0.5; repair it" in result.err
+    assert f"needs coefficients greater than 0, but the target of `{whose}` holds -0.5; repair it" in result.err
 
 
 @pytest.mark.parametrize(
