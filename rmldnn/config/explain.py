@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from rmldnn.component import Form, Parameter, near_miss, show
 from rmldnn.config import catalog, groups, meanings
@@ -100,7 +99,7 @@ def _section(path: str) -> Iterator[Part]:
     name = path.removeprefix(f"{groups.PRESET}.")
     if name in groups.presets():
         preset = groups.preset(name)
-        values = [f"{leaf}: {_at(preset, leaf)}" for leaf in groups.leaves(preset)]
+        values = [f"{leaf}: {json.dumps(groups.at(preset, leaf))}" for leaf in groups.leaves(preset)]
         yield Part(f"{groups.PRESET}.{name}", "\n\n".join([groups.presets()[name], *values]))
     elif path == groups.PRESET:
         text = "Several keys at once, over those of the file and under those of the command line: `+preset=fast`."
@@ -112,12 +111,6 @@ def _section(path: str) -> Iterator[Part]:
         text = _TEXTS.get(path) or (meanings.summary(forms[0]) if forms else "")
         keys = tuple(item for name in PLAIN.get(path, ()) for item in _keys(path, name, catalog.only(name)))
         yield Part(path, text, keys, tuple(names), key)
-
-
-def _at(values: Any, path: str) -> str:
-    for key in path.split("."):
-        values = values[key]
-    return json.dumps(values)
 
 
 def _inside(path: str) -> Iterator[Key | Part]:

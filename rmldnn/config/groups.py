@@ -214,3 +214,10 @@ def leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
             yield from leaves(value, (*path, key))
     else:
         yield dotted(path)
+
+
+def at(values: Any, path: str) -> Any:
+    """The value at a path, as `leaves` gives it; None if there is none."""
+    for key in path.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    return values

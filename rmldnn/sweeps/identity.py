@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmldnn.config.domains import Choices
-from rmldnn.config.groups import leaves
+from rmldnn.config.groups import at, leaves
 from rmldnn.config.keys import Values
 from rmldnn.disk import sha256
 from rmldnn.sweeps.settings import Settings
@@ -58,20 +58,14 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[str
 
 def _differing(then: Values, now: Values) -> Iterator[str]:
     for path in dict.fromkeys([*leaves(then), *leaves(now)]):
-        pair = _at(then, path), _at(now, path)
+        pair = at(then, path), at(now, path)
         harmless = any(f"{path}.".startswith(f"{key}.") for key in _HARMLESS)
         if pair[0] != pair[1] and not harmless and not any(isinstance(value, dict) and value for value in pair):
             yield f"`{path}`"  # what an object holds has paths of its own
 
 
-def _at(values: Any, path: str) -> Any:
-    for key in path.split("."):
-        values = values.get(key) if isinstance(values, dict) else None
-    return values
-
-
 def _files(space: Space, base: Values) -> Iterator[str]:
-    named = [(path, _at(base, path)) for path in leaves(base)]
+    named = [(path, at(base, path)) for path in leaves(base)]
     named += [(path, list(item.values)) for path, item in space.domains.items() if isinstance(item, Choices)]
     for path, value in named:
         if _NAMING.fullmatch(path):
