@@ -1,10 +1,12 @@
-"""Files that are there entirely or not at all, and that tell when the disk is full."""
+"""Files that are there entirely or not at all, that tell when the disk is full, and what their names are near to."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 import hashlib
 import io
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,36 @@ from pathlib import Path
 from typing import Any
 
 _CHUNK = 2**22
+_MANY = 1000
+"""Names of a folder that are looked at for the one that was meant."""
+
+
+def absent(path: str) -> str:
+    """`... does not exist`, with the name that was meant, if one of the folder is near, or where paths begin."""
+    fault, meant = f"`{path}` does not exist", near(path)
+    if meant:
+        return f"{fault}; did you mean `{meant}`?"
+    return f"{fault}; paths are relative to the working directory, `{Path.cwd()}`"
+
+
+def near(path: str) -> str | None:
+    """The path with its first name that is not there replaced by the nearest one that is; None if nothing is near."""
+    parts = path.split("/")
+    for place, part in enumerate(parts):
+        above = "/".join(parts[:place]) or ("/" if place else ".")
+        if part in ("", ".", "..") or Path(above, part).exists():
+            continue
+        try:
+            with os.scandir(above) as entries:
+                names = [entry.name for entry in itertools.islice(entries, _MANY)]
+        except OSError:
+            return None
+        for near in difflib.get_close_matches(part, names, n=3):
+            there = "/".join((*parts[:place], near, *parts[place + 1 :]))
+            if Path(there).exists():
+                return there
+        return None
+    return None
 
 
 @contextmanager

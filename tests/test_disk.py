@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rmldnn.disk import lockable, replacing, sha256
+from rmldnn.disk import absent, lockable, replacing, sha256
 
 
 @pytest.fixture
@@ -70,3 +70,31 @@ def test_whoever_shares_a_folder_may_lock_what_is_there_for_it(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / ".lock").stat().st_mode) == 0o664
+
+
+class TestAbsent:
+    """What is said of a path at which nothing is."""
+
+    @pytest.fixture(autouse=True)
+    def folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "pictures" / "train").mkdir(parents=True)
+        (tmp_path / "config.json").touch()
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("path", "meant"),
+        [
+            ("./pictures/trian/", "./pictures/train/"),
+            ("picture/train", "pictures/train"),
+            ("confg.json", "config.json"),
+            ("../{}/pictures/trains", "../{}/pictures/train"),
+            ("{root}/picures", "{root}/pictures"),
+        ],
+    )
+    def test_near(self, path: str, meant: str, tmp_path: Path) -> None:
+        path, meant = (text.format(tmp_path.name, root=tmp_path) for text in (path, meant))
+        assert absent(path) == f"`{path}` does not exist; did you mean `{meant}`?"
+
+    @pytest.mark.parametrize("path", ["masks", "picture/test", "config.json/x", "nowhere/at/all", ""])
+    def test_nothing_near(self, path: str, tmp_path: Path) -> None:
+        assert absent(path) == f"`{path}` does not exist; paths are relative to the working directory, `{tmp_path}`"

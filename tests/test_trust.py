@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from rmldnn import cli
-from rmldnn.config import spec, translate
+from rmldnn.config import hydras, spec, translate
 
 CANARY = "canary"
 TOUCH = f"touch {CANARY}"
@@ -193,7 +193,7 @@ def test_what_looks_like_a_reference_is_text_in_a_file(tmp_path, config, text):
 
 @given(st.text(alphabet="\\\\${}:.a'\"", max_size=12))
 def test_any_text_of_a_file_is_text(text):
-    assert OmegaConf.to_container(OmegaConf.create({"a": translate.literal(text)}), resolve=True) == {"a": text}
+    assert OmegaConf.to_container(OmegaConf.create({"a": hydras.literal(text)}), resolve=True) == {"a": text}
 
 
 @pytest.mark.parametrize(

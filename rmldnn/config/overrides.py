@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -76,7 +77,7 @@ def parse(texts: Sequence[str]) -> Changes:
         try:
             problem = _take(_read(text, parser), changes)
         except HydraException:
-            problem = Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
+            problem = _unread(text)
         if problem:
             problems.append(Problem(problem.path, problem.message, COMMAND_LINE))
     if problems:
@@ -110,6 +111,15 @@ def _read(text: str, parser: OverridesParser) -> Override:
     if not isinstance(number, float) or not math.isfinite(number) or whole_number(word, number) is number:
         return read
     return parser.parse_override(f"{key}={whole_number(word, number)}")
+
+
+def _unread(text: str) -> Problem:
+    """The problem of a text that is no change."""
+    for opening, closing in ("[]", "{}", "()"):
+        if text.count(opening) != text.count(closing):
+            remedy = f"`{opening}` and `{closing}` must be as many; write '{text.partition('=')[0]}=[1,2]' in quotes"
+            return Problem("", f"cannot read `{text}`; {remedy}")
+    return Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
 
 
 def sweeps(texts: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
@@ -165,7 +175,7 @@ def values(texts: Sequence[str]) -> dict[str, Any]:
             item = _read(text, parser)
             found[str(item.key_or_group)] = item.value()
         except HydraException:
-            problems.append(Problem("", f"cannot read `{text}`; write key=value", COMMAND_LINE))
+            problems.append(dataclasses.replace(_unread(text), place=COMMAND_LINE))
     if problems:
         raise ConfigError(problems)
     return found
@@ -207,7 +217,7 @@ def _take(item: Override, changes: Changes) -> Problem | None:
     text, value = str(item.input_line), item.value()
     key = f"{item.key_or_group}@{item.package}" if item.package else str(item.key_or_group)
     if not key:
-        return Problem("", f"cannot read `{text}`; write key=value, such as num_epochs=3")
+        return _unread(text)
     if item.is_sweep_override():
         return Problem("", f"`{text}` names several values; a run takes one, and -m sweeps over all of them")
     if _asks(text) or _asks(value):
@@ -246,7 +256,7 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         return lacking
     elif not chosen:
         # A key that `conf/` does not have is added, for the check to judge.
-        changes.arguments.append(text if text.startswith(("~", "+")) else f"++{text}")
+        changes.arguments.append(text if text.startswith("~") else f"++{text.lstrip('+')}")
     elif value is None or item.is_delete():
         changes.choices |= dict.fromkeys(chosen)
     elif isinstance(value, list) and chosen[0] in ("loss", SCHEDULER):  # a sum, a chain

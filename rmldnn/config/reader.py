@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from rmldnn.disk import near
 from rmldnn.errors import ConfigError, Problem, Remedy
 
 Location = tuple[str | int, ...]
@@ -84,7 +85,8 @@ def read(path: str | Path) -> Document:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(Problem("", "no such configuration file", name)) from None
+        meant = f"; did you mean `{there}`?" if (there := near(name)) else ""
+        raise ConfigError(Problem("", f"no such configuration file{meant}", name)) from None
     except IsADirectoryError:
         raise ConfigError(Problem("", "is a folder; name the configuration file in it", name)) from None
     except UnicodeDecodeError as error:

@@ -8,24 +8,14 @@ becomes a tree of `_target_` nodes, whose targets come from the catalog and from
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_module
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from rmldnn.component import Form
-from rmldnn.config import catalog, groups, overrides, parts
+from rmldnn.config import catalog, groups, hydras, overrides, parts
 from rmldnn.config.check import PARAMETERS, check, term
-from rmldnn.config.describe import written
 from rmldnn.config.gan import needs_no_targets
 from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET
 from rmldnn.config.keys import Values
@@ -103,7 +93,7 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     layers = values.get("layers")
     if isinstance(layers, (list, dict)):
         values["layers"] = _INLINE
-    config = _with_hydra(_experiment(values, chosen), changes.arguments)
+    config = hydras.composed({groups.DEFAULTS: groups.defaults(chosen), **hydras.literal(values)}, changes.arguments)
     if config.get("layers") == _INLINE:
         config["layers"] = layers
     config["layers"] = overrides.with_parts(config.get("layers"), changes)
@@ -209,57 +199,6 @@ def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: st
         return {*form.parameters, *TRANSFORM_LISTS, SLICERS}
     component = catalog.find(kind, name or "")
     return {*(component.parameters if component else ()), "lr_scheduler", PARAMETERS}
-
-
-def _experiment(values: Values, chosen: Mapping[str, str | None]) -> Values:
-    """The file as a Hydra experiment: what it chooses, then what it sets."""
-    return {groups.DEFAULTS: groups.defaults(chosen), **literal(values)}
-
-
-def _with_hydra(experiment: Values, arguments: Sequence[str]) -> Values:
-    ConfigStore.instance().store(group="experiment", name="file", node=experiment, package="_global_")
-    for group, (kind, _, key, _) in GROUPS.items():
-        for name, form in catalog.plugged(kind).items():
-            node = written(form, {key: form.name})
-            ConfigStore.instance().store(group=group.partition("@")[0], name=name, node=node)
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_module("rmldnn.conf", version_base="1.3"):
-            composed = hydra_compose("rmldnn", overrides=["+experiment=file", *arguments])
-        plain = OmegaConf.to_container(composed, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(Problem("", str(error).splitlines()[0], COMMAND_LINE)) from error
-    assert isinstance(plain, dict)  # noqa: S101 - what composing a mapping gives
-    composed_values: Values = _without_missing(plain)
-    return composed_values
-
-
-_QUESTIONS = "???"
-"""What OmegaConf takes for a value that is missing."""
-
-
-def literal(value: Any) -> Any:
-    """A file's values as OmegaConf must read them: `${...}` in a file is text, not a reference to run."""
-    if isinstance(value, dict):
-        return {key: literal(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [literal(item) for item in value]
-    if value == _QUESTIONS:
-        return f"\0{value}"
-    return _REFERENCE.sub(r"\1\1\\${", value) if isinstance(value, str) else value
-
-
-_REFERENCE = re.compile(r"(\\*)\$\{")
-"""The beginning of a reference, and backslashes before it: two of them stand for one, and one makes it text."""
-
-
-def _without_missing(value: Any) -> Any:
-    """Composed values without those that nobody gave; texts are again what they are in the file."""
-    if isinstance(value, dict):
-        return {key: _without_missing(item) for key, item in value.items() if item != _QUESTIONS}
-    if isinstance(value, list):
-        return [_without_missing(item) for item in value]
-    return _QUESTIONS if value == f"\0{_QUESTIONS}" else value
 
 
 def _copy(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from rmldnn.data.source import Side
+from rmldnn.disk import absent
 from rmldnn.errors import DataError
 
 
@@ -38,9 +39,7 @@ def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, lis
             f"data.{side.key}: `{path}` is neither a file nor a folder; name a folder of {noun}, or one file"
         )
     if not Path(path).is_dir():
-        raise DataError(
-            f"data.{side.key}: `{path}` does not exist; paths are relative to the working directory, `{Path.cwd()}`"
-        )
+        raise DataError(f"data.{side.key}: {absent(path)}")
     names = sorted(name for name in _below(path, side.key) if os.path.splitext(name)[1].lower() in suffixes)  # noqa: PTH122
     if not names:
         raise DataError(f"data.{side.key}: no {noun} in `{path}` or below; suffixes known here: {known}")

@@ -10,10 +10,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from rmldnn.disk import absent
 from rmldnn.errors import NetworkError, Problem
 
 LARGEST = 2**26
 """Bytes; networks of a thousand layers take one or two millions."""
+_WANTED = "`layers` must be a file that Keras wrote, such as the text of `model.to_json()`"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -36,11 +38,14 @@ def load(path: str) -> tuple[Any, str]:
         return _parsed(file.read_text(encoding="utf-8"), path), ""
     except FileNotFoundError:
         raise NetworkError(
-            f"{path}: no such file in {Path.cwd()}; `layers` is a path relative to the working directory, "
-            "or the list of layers itself"
+            f"layers: {absent(path)}; it is the path of a Keras file, or the list of layers itself"
         ) from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:  # ValueError: no UTF-8, or no path at all
-        raise NetworkError(f"{path}: cannot be read: {error}; `layers` must be a file that Keras wrote") from None
+    except UnicodeDecodeError:
+        raise NetworkError(f"{path}: neither text nor a file of Keras; {_WANTED}") from None
+    except OSError as error:
+        raise NetworkError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}; {_WANTED}") from None
+    except (ValueError, zipfile.BadZipFile) as error:  # ValueError: no path at all
+        raise NetworkError(f"{path}: cannot be read: {error}; {_WANTED}") from None
 
 
 def _from_archive(path: str) -> tuple[Any, str]:
@@ -48,10 +53,7 @@ def _from_archive(path: str) -> tuple[Any, str]:
         try:
             config, text = (member(archive, name) for name in ("config.json", "metadata.json"))
         except KeyError:
-            raise NetworkError(
-                f"{path}: a zip archive without `config.json`, so no `.keras` file; "
-                "`layers` must be a file that Keras wrote"
-            ) from None
+            raise NetworkError(f"{path}: a zip archive without `config.json`, so no `.keras` file; {_WANTED}") from None
     metadata = _parsed(text.decode(), f"{path}/metadata.json")
     version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
     return _parsed(config.decode(), f"{path}/config.json"), str(version)
@@ -82,8 +84,13 @@ def _text(value: Any) -> str:
 
 
 def _parsed(text: str, path: str) -> Any:
+    if not text.strip():
+        raise NetworkError(f"{path}: is empty; {_WANTED}")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique)
+    except _TwiceError as error:
+        said = f"`{error}` is written twice in one object, with different values; remove one of them"
+        raise NetworkError(Problem("", said, path)) from None
     except json.JSONDecodeError as error:
         raise NetworkError(
             Problem(
@@ -94,3 +101,17 @@ def _parsed(text: str, path: str) -> Any:
         ) from None
     except ValueError as error:  # a number of thousands of digits
         raise NetworkError(Problem("", f"not valid JSON: {error}; write a smaller number", path)) from None
+
+
+class _TwiceError(Exception):
+    """A key of an object is there twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; the second of two equal keys would win in silence."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        for key, value in pairs:
+            if values[key] != value:
+                raise _TwiceError(key)
+    return values

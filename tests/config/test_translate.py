@@ -133,7 +133,8 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ("network._target_=os.system", "command line: network._target_: cannot be set here"),
         ("loss=dise", "command line: loss: there is no loss `dise`"),
         ("num_epochs", "command line: cannot read `num_epochs`; write key=value"),
-        ("a=[1", "command line: cannot read `a=[1`"),
+        ("a=[1", "command line: cannot read `a=[1`; `[` and `]` must be as many; write 'a=[1,2]' in quotes"),
+        ("a={b:1", "command line: cannot read `a={b:1`; `{` and `}` must be as many"),
         ("~optimzer", "command line: optimzer: there is no `optimzer` to take away; did you mean `optimizer`?"),
         ("hydra.run.dir=x", "command line: hydra.run.dir: cannot be set here"),
         ("hydra/launcher=joblib", "command line: hydra/launcher: cannot be set here; trials are run by"),
@@ -150,6 +151,12 @@ def test_other_targets_keep_the_transforms(compose, classifier):
 )
 def test_a_wrong_override_is_named_as_the_command_lines(compose, override, message):
     assert faults(compose, override)[0].startswith(message)
+
+
+@pytest.mark.parametrize("plus", ["", "+", "++"])
+def test_a_plus_before_a_key_makes_no_difference(compose, plus):
+    config, _ = compose(f"{plus}num_epochs=7", f"{plus}accumulate=2")
+    assert (config["num_epochs"], config["accumulate"]) == (7, 2)
 
 
 @pytest.mark.parametrize("override", ["scheduler=null", "optimizer.lr_scheduler=null", "~optimizer.lr_scheduler"])

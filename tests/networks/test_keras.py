@@ -145,7 +145,9 @@ def test_reading_imports_no_torch():
 
 def test_a_missing_file_is_named_with_the_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert f"net.json: no such file in {tmp_path}" in message("net.json")
+    assert f"layers: `net.json` does not exist; paths are relative to the working directory, `{tmp_path}`" in message(
+        "net.json"
+    )
 
 
 def test_broken_json_is_named_with_its_line(tmp_path):
@@ -157,7 +159,23 @@ def test_broken_json_is_named_with_its_line(tmp_path):
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     file = tmp_path / "net.json"
     file.write_bytes(b"\x89HDF\xff")
-    assert "cannot be read" in message(str(file))
+    assert message(str(file)).startswith(f"{file}: neither text nor a file of Keras")
+
+
+def test_a_key_that_is_there_twice_with_two_values_is_refused(tmp_path):
+    file = tmp_path / "net.json"
+    file.write_text('{"class_name": "Sequential", "config": {"layers": [], "name": "a", "name": "b"}}')
+    assert message(str(file)).startswith(f"{file}: `name` is written twice in one object")
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    file = tmp_path / "net.json"
+    file.touch()
+    assert message(str(file)).startswith(f"{file}: is empty")
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert message(str(tmp_path)).startswith(f"{tmp_path}: cannot be read: is a directory")
 
 
 @pytest.mark.parametrize(

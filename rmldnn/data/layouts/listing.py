@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from rmldnn.data.decode import SUFFIXES
+from rmldnn.disk import absent
 from rmldnn.errors import DataError
 
 Set: TypeAlias = Literal["train", "val", "test", ""]
@@ -126,7 +127,7 @@ def entry(path: str) -> Entry:
         DataError: There is nothing, or it cannot be listed.
     """
     if not os.path.exists(path):  # noqa: PTH110
-        raise DataError(f"`{path}` does not exist; paths are relative to the working directory, `{Path.cwd()}`")
+        raise DataError(absent(path))
     if not os.path.isdir(path):  # noqa: PTH112
         return Entry(path, kind=kind_of(path))
     return _folder(path, (os.path.realpath(path),))

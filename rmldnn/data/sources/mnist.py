@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rmldnn.component import component
 from rmldnn.data.files import fingerprint
 from rmldnn.data.source import Indices, Meaning, Side, Source
+from rmldnn.disk import absent
 from rmldnn.errors import ConfigError, DataError, Problem
 
 _log = logging.getLogger("rmldnn")
@@ -123,10 +124,7 @@ def _images(side: Side, configured: str) -> str:
     if root.is_file():
         return configured
     if not root.is_dir():
-        raise DataError(
-            f"data.{side.key}: `{configured}` does not exist; paths are relative to the working directory, "
-            f"`{Path.cwd()}`"
-        )
+        raise DataError(f"data.{side.key}: {absent(configured)}")
     found: dict[str, Path] = {}
     for path in sorted(root.rglob("*ubyte*")):
         match = _PICTURES.search(path.name)

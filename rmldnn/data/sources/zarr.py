@@ -18,6 +18,7 @@ from rmldnn.data.arrays import Arrays, Checked, Stored
 from rmldnn.data.pairing import pair
 from rmldnn.data.rows import opened
 from rmldnn.data.source import Side
+from rmldnn.disk import absent
 from rmldnn.errors import ConfigError, DataError, Problem
 from rmldnn.types import Path
 
@@ -154,9 +155,7 @@ def _open(side: Side, dataset: str | None, channel_axis: Literal["auto", "first"
     if File(root).is_file():
         raise DataError(f"data.{side.key}: `{root}` is a file; a Zarr store is a folder")
     if not File(root).exists():
-        raise DataError(
-            f"data.{side.key}: `{root}` does not exist; paths are relative to the working directory, `{File.cwd()}`"
-        )
+        raise DataError(f"data.{side.key}: {absent(root)}")
     folders = {_name(root, folder): folder for folder in _arrays(root, side.key)}
     wanted = dataset and dataset.strip("/")
     if wanted:
