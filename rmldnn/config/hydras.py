@@ -54,7 +54,7 @@ def _said(error: Exception) -> Problem:
     if isinstance(cause, errors.ConfigIndexError):
         message = "there is no such item; give the whole list"
     elif isinstance(cause, errors.ConfigTypeError) and "Cannot merge" in text:
-        message = "must be a list, such as [1,2]" if "with ListConfig" in text else "must be an object; set its keys"
+        message = "must be a list, such as [1,2]" if cause.object_type is list else "must be an object; set its keys"
     elif isinstance(cause, errors.InterpolationKeyError) and (key := re.search("'(.*)'", text)):
         message = f"refers to `{key[1]}`, which the configuration does not have; name another key, or write the value"
     elif isinstance(cause, errors.InterpolationResolutionError):
