@@ -98,7 +98,7 @@ def _section(path: str) -> Iterator[Part]:
         path = "data"
     name = path.removeprefix(f"{groups.PRESET}.")
     if name in groups.presets():
-        preset = groups.preset(name)
+        preset = groups.preset(name).values
         values = [f"{leaf}: {json.dumps(groups.at(preset, leaf))}" for leaf in groups.leaves(preset)]
         yield Part(f"{groups.PRESET}.{name}", "\n\n".join([groups.presets()[name], *values]))
     elif path == groups.PRESET:

@@ -16,6 +16,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rmldnn.component import near_miss, show
@@ -28,6 +29,24 @@ from rmldnn.errors import ConfigError, Problem
 ROOT = "neural_network"
 DEFAULTS, ALL_OF_OURS, SELF = "defaults", "/rmldnn", "_self_"
 OVERRIDE, PRESET = "override ", "preset"
+
+
+class Named(NamedTuple):
+    """Values in a file of a group that counts over what a configuration says: a preset, or a component of one's own.
+
+    Args:
+        place: What messages call it: `preset fast`, `loss/mine.yaml`.
+        values: What it says, in the words of a configuration.
+        lines: `file:line` by path.
+    """
+
+    place: str
+    values: Values
+    lines: Mapping[str, str] = MappingProxyType({})
+
+    def at(self, path: str) -> str:
+        """The place of the value at a path."""
+        return self.lines.get(path, self.place)
 
 
 class Group(NamedTuple):
@@ -73,6 +92,8 @@ def choices(values: Values) -> dict[str, str | None]:
         named, key = values.get(GROUPS[group].section), GROUPS[group].key
         if isinstance(named, dict) and key in named and not parts.in_parts(named):
             chosen[group] = named.pop(key)
+            if not named:
+                del values[GROUPS[group].section]
     optimizer = {} if parts.in_parts(values.get("optimizer")) else values.get("optimizer", {})
     if "type" in optimizer:
         chosen["optimizer"] = optimizer.pop("type")
@@ -141,30 +162,48 @@ def _chosen(entry: Any, document: Document) -> Values:
     ((word, name),) = entry.items()
     group = str(word).removeprefix(OVERRIDE).strip().lstrip("/")
     if group == PRESET:
-        values = preset(str(name))
-        document.elsewhere |= {(ROOT, *leaf.split(".")): f"preset {name}" for leaf in leaves(values)}
-        return values
+        found = preset(str(name), Path(document.name).parent)
+        document.elsewhere |= {(ROOT, *leaf.split(".")): found.place for leaf in leaves(found.values)}
+        return found.values
     if group not in GROUPS:
         raise ConfigError(f"`{group}` is no group{near_miss(group, [*GROUPS, PRESET])}")
     if name is None:
         return {}
     kind, section, key, _ = GROUPS[group]
-    form = catalog.find(kind, str(name))
-    found: Any = {key: form.name} if form else None
-    if form is None:
-        own = _own(kind, Path(document.name).parent / group.partition("@")[0], str(name))
-        document.elsewhere |= {(ROOT, *section.split("."), *at): own.place(at) for at in own.lines if at}
-        found = own.value
+    if form := catalog.find(kind, str(name)):
+        return _below(section, {key: form.name})
+    own = _own(group, Path(document.name).parent, str(name))
+    if own is None:
+        raise ConfigError(catalog.absent(kind, str(name)))
+    document.elsewhere |= {(ROOT, *section.split("."), *at): own.place(at) for at in own.lines if at}
+    return _below(section, own.value)
+
+
+def _below(section: str, values: Any) -> Values:
     for part in reversed(section.split(".")):
-        found = {part: found}
-    return dict(found)
+        values = {part: values}
+    return dict(values)
 
 
-def _own(kind: str, folder: Path, name: str) -> Document:
-    """The section in a file of the user's own group; names lead to no other folder."""
-    file = folder / f"{name}.yaml"
+def own(group: str, folder: Path, name: str) -> Named | None:
+    """What the user's own file of a group says, `loss/mine.yaml` in a folder; None if there is none.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds no section.
+    """
+    document = _own(group, folder, name)
+    if document is None:
+        return None
+    section = GROUPS[group].section
+    lines = {f"{section}.{dotted(at)}": document.place(at) for at in document.lines if at}
+    return Named(document.name, _below(section, document.value), lines)
+
+
+def _own(group: str, folder: Path, name: str) -> Document | None:
+    """The user's own file of a group; names lead to no other folder."""
+    file = folder / group.partition("@")[0] / f"{name}.yaml"
     if Path(name).name != name or not file.is_file():
-        raise ConfigError(catalog.absent(kind, name))
+        return None
     document = read(file)
     if not isinstance(document.value, dict):
         raise ConfigError(f"`{file}` must hold an object, got {show(document.value)}")
@@ -180,20 +219,32 @@ def merged(under: Any, over: Any) -> Any:
     return over
 
 
-def preset(name: str) -> Values:
-    """What a preset says, in the words of a configuration.
+def preset(name: str, beside: Path | None = None) -> Named:
+    """What a preset says.
+
+    Args:
+        name: A preset of ours, or of the user's own: `preset/<name>.yaml` in the folder `beside`.
+        beside: The folder of the configuration.
 
     Raises:
-        ConfigError: There is no such preset.
+        ConfigError: There is no such preset, or it cannot be understood.
     """
+    file, place = _folder() / f"{name}.yaml", f"preset {name}"
     if name not in presets():
-        raise ConfigError(f"there is no preset `{name}`{near_miss(name, presets())}")
-    document = read(_folder() / f"{name}.yaml")
+        file = (beside or Path()) / PRESET / f"{name}.yaml"
+        place = str(file)
+        if Path(name).name != name or not file.is_file():
+            known = {*presets(), *(path.stem for path in file.parent.glob("*.yaml"))}
+            raise ConfigError(f"there is no preset `{name}`{near_miss(name, known)}")
+    document = read(file)
+    if not isinstance(document.value, dict):
+        raise ConfigError(f"`{file}` must hold an object, got {show(document.value)}")
     if not is_hydras(document):
         document.value = {DEFAULTS: [SELF], **document.value}
     into_words(document)
-    values: Values = document.value[ROOT]
-    return values
+    if document.problems:
+        raise ConfigError(document.problems)
+    return Named(place, document.value[ROOT])
 
 
 def presets() -> dict[str, str]:

@@ -31,9 +31,7 @@ class Origins:
         lines = (*file.document.lines, *file.document.elsewhere)
         places = {dotted(location[1:]): file.document.place(location) for location in lines if location[:1] == (ROOT,)}
         self._file = {path: place for path, place in places.items() if path}
-        self._presets = {
-            path: f"preset {name}" for name in changes.presets for path in groups.leaves(groups.preset(name))
-        }
+        self._presets = {path: named.at(path) for named in changes.named for path in groups.leaves(named.values)}
         self._changes = changes.keys
 
     def of(self, path: str) -> str:

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,7 +17,7 @@ from hydra.errors import HydraException
 
 from rmldnn.component import near_miss
 from rmldnn.config import catalog, groups
-from rmldnn.config.groups import GROUPS, INPUT, PRESET, SCHEDULER
+from rmldnn.config.groups import GROUPS, INPUT, PRESET, SCHEDULER, Named
 from rmldnn.config.keys import SECTIONS, TOP
 from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import whole_number
@@ -40,7 +41,8 @@ class Changes:
         paths: Every key or section that is named, for the places of problems.
         keys: Every key that is set, that which names a component if one is chosen.
         dropped: Sections without choice that are taken away.
-        presets: Names of presets, which count less than the rest of the command line.
+        presets: Presets, which count less than the rest of the command line.
+        own: Components of the user's own groups, by group.
         layers: Files of layers of the networks of a pair, by part; None takes them away.
         lists: Sections that are several components, by path.
         parts: Components of single networks of a pair, by the path of their section.
@@ -51,10 +53,16 @@ class Changes:
     paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    presets: list[str] = field(default_factory=list)
+    presets: list[Named] = field(default_factory=list)
+    own: dict[str, Named] = field(default_factory=dict)
     layers: dict[str, str | None] = field(default_factory=dict)
     lists: dict[str, list[Any]] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def named(self) -> list[Named]:
+        """All files of groups, each over those before it."""
+        return [*self.presets, *self.own.values()]
 
     def concern(self, path: str) -> bool:
         """Whether a problem at `path` is about something that the command line says."""
@@ -65,8 +73,12 @@ class Changes:
 _TRIALS = "; trials are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`"
 
 
-def parse(texts: Sequence[str]) -> Changes:
+def parse(texts: Sequence[str], beside: Path = Path()) -> Changes:
     """Understands `optimizer.learning_rate=0.02`, `loss=mse`, `~checkpoints`, ... (Hydra's grammar).
+
+    Args:
+        texts: The command line.
+        beside: The folder in which groups of the user's own are.
 
     Raises:
         ConfigError: With every problem of every text.
@@ -75,9 +87,12 @@ def parse(texts: Sequence[str]) -> Changes:
     parser = OverridesParser.create()
     for text in texts:
         try:
-            problem = _take(_read(text, parser), changes)
+            problem = _take(_read(text, parser), changes, beside)
         except HydraException:
             problem = _unread(text)
+        except ConfigError as error:  # in a file of the user's own
+            problems += error.problems
+            continue
         if problem:
             problems.append(Problem(problem.path, problem.message, COMMAND_LINE))
     if problems:
@@ -212,7 +227,7 @@ def spelt(value: Any) -> str:
     return json.dumps(value)
 
 
-def _take(item: Override, changes: Changes) -> Problem | None:
+def _take(item: Override, changes: Changes, beside: Path) -> Problem | None:
     """Adds one override to the changes, or says what is wrong with it."""
     text, value = str(item.input_line), item.value()
     key = f"{item.key_or_group}@{item.package}" if item.package else str(item.key_or_group)
@@ -224,10 +239,11 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         message = f"`{text}` asks for something outside of the configuration; write what it stands for"
         return Problem(key, f"{message} (a shell replaces $HOME by itself)")
     if key == PRESET:
-        return _preset(value, changes)
+        return _preset(value, changes, beside)
     chosen = [name for name, group in GROUPS.items() if key in group.words]
     for name in chosen:
         changes.lists.pop(GROUPS[name].section, None)  # the last word counts
+        changes.own.pop(name, None)
     changes.paths += [GROUPS[name].section for name in chosen] or [key]
     changes.keys += [f"{GROUPS[name].section}.{GROUPS[name].key}" for name in chosen] or [key.lstrip("+~")]
     internal = key in _FIXED or "_target_" in key.split(".") or (item.package and not chosen)
@@ -267,7 +283,7 @@ def _take(item: Override, changes: Changes) -> Problem | None:
         name = next(iter(catalog.group(GROUPS[chosen[0]].kind).values())).name.lower()
         return Problem(key, f"names a component, such as {key}={name}; set its keys one by one")
     else:
-        return _choose(key, value, chosen, changes)
+        return _choose(key, value, chosen, changes, beside)
     return None
 
 
@@ -287,9 +303,16 @@ def _asks(value: Any) -> bool:
     return isinstance(value, str) and "${" in _KEY.sub("", value)
 
 
-def _choose(key: str, name: str, chosen: Sequence[str], changes: Changes) -> Problem | None:
+def _choose(key: str, name: str, chosen: Sequence[str], changes: Changes, beside: Path) -> Problem | None:
     kind = GROUPS[chosen[0]].kind
     if catalog.find(kind, name) is None:
+        if own := groups.own(chosen[0], beside, name):
+            section, naming = GROUPS[chosen[0]].section, f"{GROUPS[chosen[0]].section}.{GROUPS[chosen[0]].key}"
+            changes.own[chosen[0]] = own
+            changes.choices.pop(chosen[0], None)
+            changes.paths = [path for path in changes.paths if path != section]  # the file has the say
+            changes.keys = [path for path in changes.keys if path != naming]
+            return None
         return Problem(key, catalog.absent(kind, name))
     if INPUT in chosen and name.lower() == "labels":
         return Problem(key, "`labels` can only be a target; set `data.target_type`")
@@ -297,10 +320,13 @@ def _choose(key: str, name: str, chosen: Sequence[str], changes: Changes) -> Pro
     return None
 
 
-def _preset(value: Any, changes: Changes) -> Problem | None:
+def _preset(value: Any, changes: Changes, beside: Path) -> Problem | None:
     """Adds one preset, or a list of them."""
     for name in value if isinstance(value, list) else [value]:
-        if str(name) not in groups.presets():
-            return Problem(PRESET, f"there is no preset `{name}`{near_miss(str(name), groups.presets())}")
-        changes.presets.append(str(name))
+        try:
+            changes.presets.append(groups.preset(str(name), beside))
+        except ConfigError as error:
+            if any(problem.place for problem in error.problems):  # a file of the user's own
+                raise
+            return Problem(PRESET, error.problems[0].message)
     return None

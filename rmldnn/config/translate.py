@@ -11,13 +11,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rmldnn.component import Form
 from rmldnn.config import catalog, groups, hydras, overrides, parts
 from rmldnn.config.check import PARAMETERS, check, term
 from rmldnn.config.gan import needs_no_targets
-from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET
+from rmldnn.config.groups import GROUPS, INPUT, NETWORK, SCHEDULER, TARGET, Named
 from rmldnn.config.keys import Values
 from rmldnn.config.overrides import Changes
 from rmldnn.config.samples import PATHLESS, SLICERS, TRANSFORM_LISTS, data_form, side_types, sources, transform
@@ -76,11 +77,11 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
     """
     values = _copy(spec.values) if spec else {}
     values.pop("sweep", None)  # it is about many runs, and this is one
-    changes = overrides.parse(texts)
+    changes = overrides.parse(texts, Path(spec.document.name).parent if spec else Path())
     chosen = groups.choices(values)
     notices: list[Problem] = []
-    for name in changes.presets:
-        values, chosen = _with_preset(values, chosen, name, notices)
+    for named in changes.named:
+        values, chosen = _with_named(values, chosen, named, notices)
     chosen |= changes.choices
     if spec and spec.document.lines:
         chosen.setdefault(INPUT, None)  # a file says what its data is; only without one that is `images` by default
@@ -109,28 +110,28 @@ def compose(spec: Spec | None, texts: Sequence[str] = ()) -> Composed:
 def _located(problem: Problem, spec: Spec | None, changes: Changes) -> Problem:
     if not problem.place and changes.concern(problem.path):
         return dataclasses.replace(problem, place=COMMAND_LINE)
-    for name in reversed(changes.presets):
-        if not problem.place and _is_of(problem.path, groups.preset(name)):
-            return dataclasses.replace(problem, place=f"preset {name}")
+    for named in reversed(changes.named):
+        if not problem.place and _is_of(problem.path, named.values):
+            return dataclasses.replace(problem, place=named.at(problem.path))
     return spec.located(problem) if spec else problem
 
 
-def _is_of(path: str, preset: Values) -> bool:
-    """Whether a preset sets the value at a path, or chooses the component of the section there."""
-    leaves = list(groups.leaves(preset))
-    chosen = {GROUPS[group].section for group in groups.choices(preset)} - {"data"}  # which is not of it alone
+def _is_of(path: str, named: Values) -> bool:
+    """Whether a file of a group sets the value at a path, or chooses the component of the section there."""
+    leaves = list(groups.leaves(named))
+    chosen = {GROUPS[group].section for group in groups.choices(_copy(named))} - {"data"}  # which is not of it alone
     return path in chosen or any(f"{path}.".startswith(f"{leaf}.") for leaf in leaves)
 
 
-def _with_preset(
-    values: Values, chosen: dict[str, str | None], name: str, notices: list[Problem]
+def _with_named(
+    values: Values, chosen: dict[str, str | None], named: Named, notices: list[Problem]
 ) -> tuple[Values, dict[str, str | None]]:
-    """What the file says, and a preset over it."""
-    preset = groups.preset(name)
-    choices = groups.choices(preset)
-    changes = Changes(choices, paths=list(groups.leaves(preset)))
-    notices += _forget(values, chosen | choices, changes, f"the preset {name}")
-    merged: Values = groups.merged(values, preset)
+    """What the file says, and a file of a group over it."""
+    over = _copy(named.values)
+    choices = groups.choices(over)
+    changes = Changes(choices, paths=list(groups.leaves(over)))
+    notices += _forget(values, chosen | choices, changes, f"{'the ' * named.place.startswith('preset ')}{named.place}")
+    merged: Values = groups.merged(values, over)
     return merged, chosen | choices
 
 

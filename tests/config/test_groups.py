@@ -88,6 +88,59 @@ def test_a_bare_name_leaves_other_choices(hydras):
     assert loaded.values["optimizer"] == {"type": "adam", "lr_scheduler": {"type": "Cosine"}}
 
 
+class TestChosenOnTheCommandLine:
+    """Groups and presets of the user's own, from folders beside the file."""
+
+    @pytest.fixture
+    def compose(self, tmp_path, hydras):
+        for group in ("loss", "preset"):
+            (tmp_path / group).mkdir()
+        (tmp_path / "loss" / "mine.yaml").write_text("function: Focal\ngamma: 3.0\n")
+        (tmp_path / "preset" / "mine.yaml").write_text("num_epochs: 2\nloss: {function: Focal, gamma: 9.0}\n")
+        loaded = hydras([{"override /loss": "nll"}, {"override /optimizer": "adam"}], loss={"ignore_index": 1})
+        return lambda *texts: translate.compose(loaded, texts)
+
+    @pytest.mark.parametrize(
+        ("texts", "gamma"),
+        [
+            (["loss=mine"], 3.0),
+            (["loss=nll", "loss=mine"], 3.0),
+            (["loss=mine", "+preset=mine"], 3.0),
+            (["loss=mine", "loss.gamma=4.0"], 4.0),
+            (["+preset=mine"], 9.0),
+        ],
+    )
+    def test_they_are_over_the_file(self, compose, texts, gamma):
+        loss = compose(*texts).values["loss"]
+        assert (loss["function"], loss["gamma"]) == ("Focal", gamma)
+
+    def test_the_last_choice_counts(self, compose):
+        assert compose("loss=mine", "loss=mse").values["loss"]["function"] == "MSE"
+
+    def test_what_they_leave_out_is_told(self, compose, tmp_path):
+        (tmp_path / "loss" / "mine.yaml").write_text("function: MSE\n")
+        (notice,) = compose("loss=mine").notices
+        assert notice.path == "loss.ignore_index"
+        assert "loss/mine.yaml chose MSE" in notice.message
+
+    def test_a_fault_has_its_line(self, compose, tmp_path):
+        (tmp_path / "loss" / "mine.yaml").write_text("function: Focal\ngama: 3.0\n")
+        with pytest.raises(ConfigError) as caught:
+            compose("loss=mine")
+        (problem,) = caught.value.problems
+        assert problem.place == f"{tmp_path}/loss/mine.yaml:2"
+
+    def test_a_preset_that_is_not_there_is_told_with_those_that_are(self, compose):
+        with pytest.raises(ConfigError, match="command line: preset: there is no preset `mien`; did you mean `mine`"):
+            compose("+preset=mien")
+
+    @pytest.mark.parametrize("text", ["loss=../mine", "+preset=../loss/mine"])
+    def test_they_are_in_no_other_folder(self, compose, tmp_path, text):
+        (tmp_path / "mine.yaml").write_text("function: Focal\n")
+        with pytest.raises(ConfigError, match="there is no"):
+            compose(text)
+
+
 OWN = {
     "function: Focal\nfunction: Dice\n": "loss/mine.yaml:2: function: `function` is written twice",
     "- Focal\n": "`{folder}/loss/mine.yaml` must hold an object",
@@ -164,7 +217,7 @@ NEEDED = {"segmentation": ["data.target_path=masks", "data.test_target_path=mask
 
 @pytest.mark.parametrize("name", groups.presets())
 def test_every_preset_composes_and_its_values_are_there(compose, name):
-    composed, preset = compose(f"+preset={name}", *NEEDED.get(name, ())).values, groups.preset(name)
+    composed, preset = compose(f"+preset={name}", *NEEDED.get(name, ())).values, groups.preset(name).values
     for path in groups.leaves(preset):
         found, wanted = composed, preset
         for key in path.split("."):
