@@ -110,7 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        print(f"rmldnn: {type(error).__name__}: {error}\nThis was not foreseen; --debug shows where.", file=sys.stderr)
+        catalog = sys.modules.get("rmldnn.config.catalog")
+        line = catalog and catalog.own_line(error)
+        why = "The module is one that `plugins` names" if line else "This was not foreseen"
+        said = f"{type(error).__name__}: {error}\n{why}; --debug shows where."
+        print(f"rmldnn: {line}: {said}" if line else f"rmldnn: {said}", file=sys.stderr)
         return 1
 
 

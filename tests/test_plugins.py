@@ -1,6 +1,7 @@
 """Components of the user's own, named on the command line and nowhere else."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ FAULTS = {
     LOSS.replace(', group="loss"', ""): f'`Picked` of {MODULE} says no group; write @component("Picked", group="loss")',
     LOSS.replace('"Picked"', '"NLL"'): "there is a loss `NLL` already",
     LOSS.replace("float", "Flaot"): f"the components of {MODULE} cannot be read: name 'Flaot' is not defined",
-    LOSS.replace("def picked(", "def picked"): f"the components of {MODULE} cannot be read",
+    LOSS.replace(
+        ', group="loss"', ', group="los"'
+    ): f"`Picked` of {MODULE} says the group `los`, which has no place for it",
 }
 
 
@@ -72,6 +75,38 @@ def test_what_cannot_be_added_is_told(plugged, train, text):
     result = train("plugins=[my_package.my_module]")
     assert result.code == 2
     assert f"rmldnn: error: command line: plugins: {FAULTS[text]}" in result.err
+
+
+def test_what_is_no_python_is_told_with_its_line(plugged, train):
+    plugged(LOSS.replace("def picked(", "def picked"))
+    result = train("plugins=[my_package.my_module]")
+    assert result.code == 2
+    assert re.search(r"error: /.*my_package/my_module.py:8: plugins: .* in `my_package.my_module`", result.err)
+
+
+@pytest.mark.parametrize("verb", [[], ["check"]])
+def test_a_loss_that_does_not_take_the_data_is_told_before_the_run(plugged, train, rmldnn, verb):
+    plugged(LOSS.replace("target[:, None]", "target[:, None, None]"))
+    train("num_epochs=1")  # writes the configuration
+    result = rmldnn(*verb, "config.json", "plugins=[my_package.my_module]", "loss=picked")
+    assert result.code == 2
+    line = r"my_package/my_module.py:10: loss: RuntimeError: Index tensor .*; it got an output of \[\d+, \d+\]"
+    assert re.search(line, result.err)
+
+
+def test_what_fails_in_a_run_is_told_with_its_line(plugged, train):
+    plugged(LOSS.replace("    found", "    assert not output.requires_grad, 'too late'\n    found", 1))
+    result = train("plugins=[my_package.my_module]", "loss=picked")
+    assert result.code == 1
+    assert "my_package/my_module.py:10: AssertionError: too late" in result.err
+
+
+def test_words_and_schema_know_them(plugged, capsys):
+    plugged(LOSS)
+    assert cli.main(["explain", "loss.picked", "plugins=[my_package.my_module]"]) == 0
+    assert "factor: a number; default 1.0" in capsys.readouterr().out
+    assert cli.main(["schema", "plugins=[my_package.my_module]"]) == 0
+    assert "Picked" in capsys.readouterr().out
 
 
 def test_a_module_that_is_not_there_is_told(train):

@@ -13,11 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rmldnn.component import show
+from rmldnn.config import catalog
 from rmldnn.data.loader import Loader
 from rmldnn.data.sets import Dataset
 from rmldnn.data.transforms.geometric import in_words
 from rmldnn.errors import ConfigError, DataError, NetworkError, Problem, RmldnnError
 from rmldnn.losses.equation import TargetError
+from rmldnn.losses.reduction import alone
 from rmldnn.networks.costs import without_compiler
 from rmldnn.networks.layout import tensor_shape
 from rmldnn.networks.network import Network
@@ -61,7 +64,8 @@ def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loa
             return
         try:
             with without_compiler(), torch.no_grad():
-                loss(torch.zeros(shape, device="cpu" if prod(shape) <= _SMALL else "meta"), sample.targets)
+                output = torch.zeros(shape, device="cpu" if prod(shape) <= _SMALL else "meta")
+                loss(output, sample.targets, alone)
         except TargetError as error:
             raise error.named([dataset.targets.source.locate(dataset.names.index(sample.names[0]))]) from error
         except ConfigError as error:
@@ -72,8 +76,15 @@ def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loa
         except RmldnnError:
             raise
         except Exception as error:  # of a loss that needs more than shapes: its own step will tell what it needs
+            if prod(shape) <= _SMALL and (line := catalog.own_line(error)):
+                got = f"an output of {list(shape)} and targets {_seen(sample.targets)}"
+                raise ConfigError(Problem("loss", f"{type(error).__name__}: {error}; it got {got}", line)) from error
             log.debug("the loss cannot be tried: %s", error)
             return
+
+
+def _seen(targets: Any) -> str:
+    return f"of {list(targets.shape)}, {targets.dtype}" if isinstance(targets, Tensor) else show(targets)
 
 
 def _output_shape(model: Network, inputs: Tensor) -> tuple[int, ...] | None:

@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import inspect
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,8 @@ GROUPS = {
 }
 
 PLUGINS = "plugins"
+_OWN: set[str] = set()
+"""Files of modules of the user's own."""
 PLUGGABLE = ("loss", "metric", "optimizer", "scheduler", "transform", "source", "layer")
 """Groups to which users may add."""
 _KINDS = {"zoo": "network family"}
@@ -82,21 +85,29 @@ def plug(module: str) -> None:
     if found is None or not found.has_location or found.origin is None:
         raise ConfigError(Problem(PLUGINS, f"there is no module `{module}`", COMMAND_LINE))
     try:
+        _OWN.add(found.origin)
         forms = _forms(Path(found.origin), module)
-    except (ValueError, SyntaxError, NameError) as error:
+    except SyntaxError as error:
+        raise ConfigError(Problem(PLUGINS, f"{error.msg} in `{module}`", f"{found.origin}:{error.lineno}")) from error
+    except (ValueError, NameError) as error:
         message = f"the components of `{module}` cannot be read: {error}"
         raise ConfigError(Problem(PLUGINS, message, COMMAND_LINE)) from error
     for form, place in forms:
         if place not in PLUGGABLE:
-            message = (
-                f'`{form.name}` of `{module}` says no group; write @component("{form.name}", group="loss"), or one of'
-            )
+            fault = f"says the group `{place}`, which has no place for it" if place else "says no group"
+            message = f'`{form.name}` of `{module}` {fault}; write @component("{form.name}", group="loss"), or one of'
             raise ConfigError(Problem(PLUGINS, f"{message} {', '.join(PLUGGABLE)}", COMMAND_LINE))
         known = group(place).setdefault(form.name.lower(), form)
         if known.target != form.target:
             raise ConfigError(Problem(PLUGINS, f"there is a {place} `{form.name}` already", COMMAND_LINE))
     if not forms:
         raise ConfigError(Problem(PLUGINS, f"`{module}` has no function marked by @component", COMMAND_LINE))
+
+
+def own_line(error: BaseException) -> str | None:
+    """`file:line` of a module of the user's own in which an error arose; None if it arose elsewhere."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((f"{frame.filename}:{frame.lineno}" for frame in frames if frame.filename in _OWN), None)
 
 
 def plugged(name: str) -> dict[str, Form]:

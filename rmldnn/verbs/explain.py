@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rmldnn.config.explain import Key, Part, explain, value
-from rmldnn.verbs import parser
+from rmldnn.errors import ConfigError
+from rmldnn.verbs import parser, plugged
 
 DESCRIPTION = """\
 Tells what a word of a configuration means.
@@ -15,7 +16,8 @@ Tells what a word of a configuration means.
   rmldnn explain optimizer.nesterov               a key
   rmldnn explain optimizer                        a section: what can be chosen
   rmldnn explain loss.Dice                        a component: its keys
-  rmldnn explain nesterov                         a word, wherever it stands"""
+  rmldnn explain nesterov                         a word, wherever it stands
+  rmldnn explain loss.mine 'plugins=[my_module]'  a component of your own"""
 _WIDEST = 120
 
 
@@ -25,7 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("words", nargs="+", metavar="WORD", help="as messages write it, such as data.batch_size")
     given = options.parse_args(list(arguments))
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    texts = ["\n".join(_told(item, width)) for word in given.words for item in explain(word)]
+    _, words = plugged(given.words)
+    if not words:
+        raise ConfigError("name a word to explain, such as optimizer.nesterov; see rmldnn explain --help")
+    texts = ["\n".join(_told(item, width)) for word in words for item in explain(word)]
     print("\n\n".join(texts))
     return 0
 
