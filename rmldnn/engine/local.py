@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -21,6 +23,11 @@ from rmldnn.engine.zero import Zero
 from rmldnn.errors import RmldnnError
 from rmldnn.losses.reduction import alone
 from rmldnn.steps import Batch
+
+log = logging.getLogger("rmldnn")
+
+_BUSY = 1.25
+"""Programs that want to compute for each core of the machine; a run that ended a moment ago leaves a load of 1."""
 
 
 class LocalEngine:
@@ -116,7 +123,24 @@ class LocalEngine:
         """Nobody to let go."""
 
     def __enter__(self) -> LocalEngine:
+        if self.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+            self._share()
         return self
+
+    def _share(self) -> None:
+        """Computes with no more threads than there are cores to fill; tells where other programs keep these busy.
+
+        Threads wait for each other by spinning: with more of them than free cores a step takes many times as long.
+        """
+        torch.set_num_threads(min(torch.get_num_threads(), self.cores))
+        load, everywhere = os.getloadavg()[0], os.cpu_count() or 1
+        if torch.get_num_threads() > 1 and load > everywhere * _BUSY:
+            log.warning(
+                "other programs keep the %d cores of this machine busy (load %.1f); where that lasts, "
+                "OMP_NUM_THREADS=1 rmldnn ... is often several times as fast",
+                everywhere,
+                load,
+            )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
