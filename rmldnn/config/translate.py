@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rmldnn.component import Form
+from rmldnn.component import Form, Parameter, show
 from rmldnn.config import catalog, groups, hydras, overrides, parts
 from rmldnn.config.check import PARAMETERS, check, term
 from rmldnn.config.gan import needs_no_targets
@@ -24,6 +24,7 @@ from rmldnn.config.overrides import Changes
 from rmldnn.config.samples import PATHLESS, SLICERS, TRANSFORM_LISTS, data_form, side_types, sources, transform
 from rmldnn.config.spec import Spec
 from rmldnn.errors import COMMAND_LINE, ConfigError, DataError, Problem
+from rmldnn.types import describe
 
 _INLINE = "<layers of the file>"
 
@@ -155,11 +156,7 @@ def _forget(
             parent.pop(last, None)
             continue
         known = _known_keys(kind, path, chosen, name)
-        section = parent.get(last, {})
-        for key in [key for key in section if key not in known]:
-            del section[key]
-            message = f"left out, since {whose} chose {name or 'none'}, which has no such key"
-            yield Problem(f"{path}.{key}", message)
+        yield from _leave_out(parent.get(last, {}), known, path, f"{whose} chose {name or 'none'}")
 
 
 def _other_network(values: Values, chosen: dict[str, str | None], changes: Changes) -> Iterator[Problem]:
@@ -185,21 +182,37 @@ def _choose_parts(values: Values, changes: Changes) -> Iterator[Problem]:
     for path, name in changes.parts.items():
         section, part = path.split(".")
         own = values.setdefault(section, {}).setdefault(part, {})
-        known = {GROUPS[section].key, *_known_keys(GROUPS[section].kind, path, {}, name)}
-        for key in [key for key in own if key not in known]:
-            del own[key]
-            yield Problem(f"{path}.{key}", f"left out, since the command line chose {name}, which has no such key")
+        own.pop(GROUPS[section].key, None)
+        known = _known_keys(GROUPS[section].kind, path, {}, name)
+        yield from _leave_out(own, known, path, f"the command line chose {name}")
         own[GROUPS[section].key] = name
 
 
-def _known_keys(kind: str, path: str, chosen: Mapping[str, str | None], name: str | None) -> set[str]:
+def _leave_out(section: Values, known: Mapping[str, Parameter | None], path: str, why: str) -> Iterator[Problem]:
+    """Drops what a newly chosen component does not have, or has by the same name and of another type."""
+    for key, value in list(section.items()):
+        parameter = known.get(key)
+        if key not in known:
+            reason = "which has no such key"
+        elif parameter and not parameter.accepts(value):
+            reason = f"where it must be {describe(parameter.annotation)}, got {show(value)}"
+        else:
+            continue
+        del section[key]
+        yield Problem(f"{path}.{key}", f"left out, since {why}, {reason}")
+
+
+def _known_keys(
+    kind: str, path: str, chosen: Mapping[str, str | None], name: str | None
+) -> Mapping[str, Parameter | None]:
+    """Keys of the component that is chosen, and of its section."""
     if path == "data":
         sides = {"input": chosen.get(INPUT), "target": chosen.get(TARGET)}
         found = {side: catalog.find("source", source or "") for side, source in sides.items()}
         form = data_form({side: source for side, source in found.items() if source})
-        return {*form.parameters, *TRANSFORM_LISTS, SLICERS}
+        return {**form.parameters, **dict.fromkeys((*TRANSFORM_LISTS, SLICERS))}
     component = catalog.find(kind, name or "")
-    return {*(component.parameters if component else ()), "lr_scheduler", PARAMETERS}
+    return {**(component.parameters if component else {}), **dict.fromkeys(("lr_scheduler", PARAMETERS))}
 
 
 def _copy(value: Any) -> Any:

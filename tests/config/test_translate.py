@@ -175,6 +175,16 @@ def segmenter(classifier):
     return classifier
 
 
+def test_a_key_of_the_same_name_and_another_type_is_left_out(compose, segmenter):
+    segmenter["network"] = {"type": "unet2d", "num_classes": 3, "filters": 8}
+    config, notices = compose("network=unet", content=segmenter)
+    assert config["network"]["filters"] == [256, 128, 64, 32, 16]
+    assert config["network"]["num_classes"] == 3
+    (notice,) = notices
+    assert notice.path == "network.filters"
+    assert notice.message.startswith("left out, since the command line chose unet, where it must be a list")
+
+
 def test_a_family_of_the_file_gets_its_defaults(compose, segmenter):
     config, notices = compose(content=segmenter)
     assert notices == []
