@@ -57,6 +57,7 @@ class Report:
         warnings: What may be meant as it is.
         network: The network, if it can be made; its numbers mean nothing.
         samples: How many there are of each set.
+        looked_at: How many of them were read, to see whether inputs and targets suit network and loss.
         batch: Samples of a training batch over all processes, of a test batch where nothing is trained; 0 if the run
             finds that out (`auto`).
         world: Number of processes.
@@ -68,6 +69,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     network: Network | None = None
     samples: dict[str, int] = field(default_factory=dict)
+    looked_at: dict[str, int] = field(default_factory=dict)
     batch: int = 0
     world: int = 1
     memory: Memory | None = None
@@ -151,10 +153,10 @@ class _Parts:
         with self.part():
             loss = application.loss(network, self.nodes)
             known = True
-        for loader in self.loaders.values():
+        for which, loader in self.loaders.items():
             with self.part():
                 application.require_fit(network, loader, self.section)
-                application.require_targets(network, loss, loader)
+                self.report.looked_at[which] = application.require_targets(network, loss, loader)
         if known:
             self._watch(application, network, loss)
         with self.part():

@@ -123,13 +123,16 @@ class Application:
         """
         require_fit(model, loader, section)
 
-    def require_targets(self, model: Network, loss: Callable[..., Tensor] | None, loader: Loader) -> None:
+    def require_targets(self, model: Network, loss: Callable[..., Tensor] | None, loader: Loader) -> int:
         """Refuses targets that the loss cannot compare with outputs of the network; some samples are looked at.
+
+        Returns:
+            How many they are.
 
         Raises:
             ConfigError: The loss does not take them.
         """
-        require_targets(model, loss, loader)
+        return require_targets(model, loss, loader)
 
     def metrics(
         self, nodes: Mapping[str, Any], loss: Callable[..., Tensor] | None, test: Loader | None

@@ -44,7 +44,7 @@ def require_trainable(network: nn.Module, section: str = "layers") -> None:
         raise NetworkError(Problem(section, "nothing can be trained: no layer has parameters with `trainable`: true"))
 
 
-def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loader) -> None:
+def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loader) -> int:
     """Asks the loss whether it can take outputs of the network's shape with the targets of some samples.
 
     Args:
@@ -52,16 +52,20 @@ def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loa
         loss: The loss; None takes everything.
         loader: A set.
 
+    Returns:
+        How many samples were looked at.
+
     Raises:
         ConfigError: The loss refuses; the message names the target.
     """
     dataset = loader.dataset
     if loss is None or dataset.targets is None or len(model.output_shapes) > 1:
-        return
+        return 0
+    count = 0
     for sample in loader.some(_LOOKED_AT):
         shape = _output_shape(model, sample.inputs)
         if shape is None:
-            return
+            return 0
         try:
             with without_compiler(), torch.no_grad():
                 output = torch.zeros(shape, device="cpu" if prod(shape) <= _SMALL else "meta")
@@ -80,7 +84,9 @@ def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loa
                 got = f"an output of {list(shape)} and targets {_seen(sample.targets)}"
                 raise ConfigError(Problem("loss", f"{type(error).__name__}: {error}; it got {got}", line)) from error
             log.debug("the loss cannot be tried: %s", error)
-            return
+            return 0
+        count += 1
+    return count
 
 
 def _seen(targets: Any) -> str:

@@ -165,7 +165,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     rows = [
         ("Network", facts["network"]),
         ("Parameters", f"{facts['parameters']:,}, of which {facts['trainable']:,} learn"),
-        *((words[which], f"{count:,}") for which, count in report.samples.items()),
+        *((words[which], _counted(count, report.looked_at.get(which))) for which, count in report.samples.items()),
         ("Batch", f"{report.batch:,}{each}" if report.batch else "found out by the run"),
     ]
     if report.memory is None:
@@ -175,6 +175,10 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     return [*rows, ("Memory", f"about {bytes_(report.memory.total)}{whose}: {', '.join(parts)}")]
 
 
+def _counted(samples: int, looked_at: int | None) -> str:
+    return f"{samples:,}, of which {looked_at:,} were looked at" if looked_at else f"{samples:,}"
+
+
 def _facts(report: Report) -> dict[str, Any]:
     parameters = list(report.network.parameters()) if report.network is not None else []
     return {
@@ -182,6 +186,7 @@ def _facts(report: Report) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in parameters),
         "trainable": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         "samples": report.samples,
+        "looked_at": report.looked_at,
         "batch_size": report.batch or None,
         "processes": report.world,
         "bytes": None if report.memory is None else {**asdict(report.memory), "total": report.memory.total},

@@ -27,6 +27,7 @@ def test_what_is_right_is_described(check, config):
     code, out, err = check(config)
     assert (code, err) == (0, "")
     assert "242, of which 242 learn" in out
+    assert "22, of which 3 were looked at" in out
     assert "No problems" in out
 
 
