@@ -91,6 +91,11 @@ def test_another_source_than_the_last_activation(found, config):
     assert warning.startswith("command line: loss.source: says that the output went through `softmax`, but")
 
 
+def test_a_distance_of_logarithms(found, config):
+    (warning,) = found(config, "loss=mse").warnings
+    assert warning.startswith("command line: loss.function: measures a distance, but the network ends in `log_softmax`")
+
+
 def test_a_run_warns_of_it(train):
     assert "ends in `log_softmax`" in train("loss.source=softmax", "num_epochs=1").out
 

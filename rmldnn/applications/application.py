@@ -75,7 +75,7 @@ class Application:
         Where the user does not say which activation a loss's input went through, it is the last one of the network.
         """
         last = source(model)
-        _doubt_sources(model, nodes["losses"])
+        _doubt(model, nodes["losses"])
         filled = [
             (factor, {**node, "source": last} if node.get("source", last) is None else node)
             for factor, node in nodes["losses"]
@@ -175,17 +175,26 @@ def _made(loss: Any) -> Callable[..., Tensor]:
     return made
 
 
-def _doubt_sources(model: Network, losses: Sequence[tuple[float, Mapping[str, Any]]]) -> None:
-    """Warns of a loss that is told of another last activation than the network has."""
+_DISTANCES = ("mse", "l1", "smooth_l1", "huber", "ssim")
+"""Losses that take outputs as they are."""
+
+
+def _doubt(model: Network, losses: Sequence[tuple[float, Mapping[str, Any]]]) -> None:
+    """Warns of a loss that does not suit the network's last activation, or that is told of another one."""
     last = model.last_activation
     for index, (_, node) in enumerate(losses):
+        place = "loss" if len(losses) == 1 else f"loss[{index}]"
         said = node.get("source")
+        if last == "log_softmax" and node["_target_"].rpartition(".")[2] in _DISTANCES:
+            log.warning(
+                f"{place}.function: measures a distance, but the network ends in `{last}`, whose outputs are "
+                "logarithms of probabilities; take NLL, or let the network end in `softmax` or `linear`"
+            )
         if said is None or last not in get_args(Source) or said == last or {said, last} <= {*SCORES}:
             continue
-        place = "loss.source" if len(losses) == 1 else f"loss[{index}].source"
         log.warning(
-            f"{place}: says that the output went through `{said}`, but the network ends in `{last}`; leave the key "
-            "out, and the loss goes by the network"
+            f"{place}.source: says that the output went through `{said}`, but the network ends in `{last}`; leave the "
+            "key out, and the loss goes by the network"
         )
 
 
