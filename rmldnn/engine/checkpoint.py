@@ -165,6 +165,7 @@ class Saver:
         self._scores = Scores()
         self._written: list[int] = []
         self._best = math.nan
+        self._told = False
         self.outputs: list[tuple[str, str]] = []
         """What was written last, and its path."""
         for leftover in folder.glob(".model_checkpoint_*") if folder is not None and self._writes else ():
@@ -211,10 +212,24 @@ class Saver:
             self._best = state["best"]
 
     def _write(self, path: pathlib.Path, epoch: int) -> None:
+        if self._writes and not self._told:
+            self._tell_of_others(path.parent)
         found = self._engine.weights(self._network) if self._engine is not None else self._network.state_dict()
         whole = {name: here for name, value in found.items() if (here := collected(value, 0)) is not None}
         if self._writes:
             weights.write(path, self._network, epoch, whole)
+
+    def _tell_of_others(self, folder: pathlib.Path) -> None:
+        """Warns before files of an earlier run are replaced, or stay beside those of this one."""
+        self._told = True
+        others = [*folder.glob(f"model_checkpoint_*.{self._kind}")]
+        if others and not self._written and math.isnan(self._best):
+            log.warning(
+                "checkpoints.save: `%s` has %s of an earlier run; those of the same name are replaced (another folder "
+                "keeps them)",
+                folder,
+                "a checkpoint" if len(others) == 1 else f"{len(others)} checkpoints",
+            )
 
     def _path(self, folder: pathlib.Path, epoch: int | str) -> pathlib.Path:
         return folder / f"model_checkpoint_{epoch}.{self._kind}"

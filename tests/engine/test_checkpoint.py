@@ -100,6 +100,27 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_checkpoints_of_an_earlier_run_are_told_before_they_are_replaced(tmp_path, caplog):
+    saver = checkpoints(save=str(tmp_path)).saver(network())
+    for epoch in (1, 2):
+        saver.consume(EpochEnd(epoch, 2, False))
+    assert not caplog.records
+    again = checkpoints(save=str(tmp_path)).saver(network())
+    for epoch in (1, 2):
+        again.consume(EpochEnd(epoch, 2, False))
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"checkpoints.save: `{tmp_path}` has 2 checkpoints of an earlier run")
+
+
+def test_a_run_that_goes_on_replaces_its_own_in_silence(tmp_path, caplog):
+    first = checkpoints(save=str(tmp_path)).saver(network())
+    first.consume(EpochEnd(1, 2, False))
+    again = checkpoints(save=str(tmp_path)).saver(network())
+    again.load_state_dict(first.state_dict())
+    again.consume(EpochEnd(2, 2, True))
+    assert not caplog.records
+
+
 def test_nothing_to_save_or_load(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     nothing = checkpoints()
