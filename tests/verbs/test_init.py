@@ -233,6 +233,16 @@ def test_test_set_is_put_aside_and_named():
     assert len(list(Path("split/test").rglob("*.png"))) == 6
 
 
+@pytest.mark.parametrize("folder", ["data/", "."])
+def test_classes_may_lie_deeper_than_their_folders(folder, monkeypatch):
+    for name in ("cat/u", "cat/v", "dog/u"):
+        for number in range(4):
+            picture(f"data/{name}/{number}.jpg")
+    if folder == ".":
+        monkeypatch.chdir("data")
+    assert drafted(data=folder)["network"]["num_classes"] == 2
+
+
 def test_no_test_set_is_made_if_none_is_wanted():
     masks()
     values = drafted("--test-fraction", "0")

@@ -55,7 +55,8 @@ def given(input: str, target: str | None, test_input: str | None, test_target: s
         raise DataError(f"--input: `{input}` holds neither pictures nor arrays")
     test = Pair(entry(test_input).path, test_target) if test_input else None
     if target is None:
-        return Layout("folders", kind, "labels", Pair(input), test, tags(inputs, test))
+        keys = tags(inputs, test)
+        return Layout("folders", kind, "labels", Pair(inputs.named if keys else inputs.path), test, keys)
     targets = entry(target)
     other = targets.kind or targets.main("images", "csv", "json", "txt", *ARRAYS) or kind_of(target)
     form, types = forms(other)
@@ -66,7 +67,7 @@ def given(input: str, target: str | None, test_input: str | None, test_target: s
             raise DataError("--test-target: is missing; name the targets of the test set")
         test = replace(test, target=target)  # one file may serve both sets
     return Layout(
-        form, kind, types, Pair(input, target), test, names_of_classes(targets, inputs) if other == "txt" else {}
+        form, kind, types, Pair(inputs.path, targets.path), test, names_of_classes(targets, inputs) if other == "txt" else {}
     )
 
 

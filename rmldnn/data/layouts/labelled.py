@@ -28,7 +28,8 @@ def folders(root: Entry) -> Iterator[Layout]:
                 else:
                     why = "it is not needed to train" if _classes(one) else "it has no classes"
                     notes.append(f"{one.path} is left out: {why}")
-    yield Layout("folders", "images", "labels", Pair(train.path), test, tags(train, test), notes)
+    keys = tags(train, test)
+    yield Layout("folders", "images", "labels", Pair(train.named if keys else train.path), test, keys, notes)
 
 
 def _classes(folder: Entry) -> bool:

@@ -96,8 +96,14 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
-        return os.path.basename(self.path)  # noqa: PTH119 - there may be millions
+        """The last part of the path; of `.` and `..` the name that the folder has."""
+        name = os.path.basename(self.path)  # noqa: PTH119 - there may be millions
+        return Path(self.path).resolve().name if name in ("", ".", "..") else name
+
+    @property
+    def named(self) -> str:
+        """The path, with its name in it."""
+        return self.path if self.path.endswith(self.name) else os.path.normpath(f"{self.path}/../{self.name}")
 
     @cached_property
     def own(self) -> Counter[str]:
@@ -128,6 +134,7 @@ def entry(path: str) -> Entry:
     """
     if not os.path.exists(path):  # noqa: PTH110
         raise DataError(absent(path))
+    path = path.rstrip("/") or "/"  # names are what follows the last slash
     if not os.path.isdir(path):  # noqa: PTH112
         return Entry(path, kind=kind_of(path))
     return _folder(path, (os.path.realpath(path),))

@@ -121,10 +121,11 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("end", ["", "/", "//"])
 @pytest.mark.parametrize("case", CASES)
-def test_layout_is_recognised(case, holding):
+def test_layout_is_recognised(case, end, holding):
     names, expected = CASES[case]
-    (found,) = find(holding(names))
+    (found,) = find(holding(names) + end)
     assert (found.form, found.input_type, found.target_type, found.train, found.test) == expected
 
 
@@ -147,6 +148,28 @@ def test_validation_is_taken_and_the_test_left(holding):
 
 def test_classes_deeper_than_their_folders_get_tags(holding):
     (found,) = find(holding("train/cat/a/1.jpg train/dog/1.jpg test/cat/1.jpg test/dog/1.jpg"))
+    assert found.keys == {"training_tag": "train", "test_tag": "test"}
+
+
+@pytest.mark.parametrize("folder", ["data", "data/", "data//"])
+def test_classes_deeper_than_their_folders_are_below_a_name(folder, holding):
+    holding("cat/a/1.jpg dog/1.jpg")
+    (found,) = find(folder)
+    assert (found.train, found.keys) == (pair(""), {"training_tag": "data"})
+
+
+@pytest.mark.parametrize(("folder", "path"), [(".", "../data"), ("./", "../data"), ("..", "../../data")])
+def test_the_folder_that_one_is_in_has_a_name(folder, path, holding, tmp_path, monkeypatch):
+    holding("cat/a/1.jpg dog/1.jpg")
+    monkeypatch.chdir(tmp_path / "data" / ("cat" if folder == ".." else ""))
+    (found,) = find(folder)
+    assert (found.train.input, found.keys) == (path, {"training_tag": "data"})
+
+
+def test_given_folders_of_sets_may_end_in_slashes(holding):
+    holding("train/cat/a/1.jpg train/dog/1.jpg test/cat/1.jpg")
+    found = given("data/train/", None, "data/test/", None)
+    assert (found.train, found.test) == (pair("train"), pair("test"))
     assert found.keys == {"training_tag": "train", "test_tag": "test"}
 
 
