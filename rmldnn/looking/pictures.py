@@ -32,6 +32,8 @@ _FEW_NUMBERS = 20
 _COLOURS = (1, 3, 4)
 _BANDS = 64
 """Files of which channels are counted."""
+_NO_MASK = "cannot use this mask"
+"""What is said of files that can be read, but hold no classes."""
 _FLAT = 3
 """Axes of a picture."""
 
@@ -122,8 +124,11 @@ class PictureFiles:
         called = speaks_of_classes(self.layout.train.target or "")
         try:
             found = of_targets(training_set(opened_sets(self.base)), FEW)
-            fault = found.faults[0] if found.faults else ""
+            fault = next((one for one in found.faults if _NO_MASK in one), "")
+            if not fault and not found.inputs.shapes:
+                raise DataError(found.faults[0])
         except DataError as error:
+            training_set(opened_sets({**self.base, "target_type": "images"}))  # tells what pictures have as well
             fault = str(error)
         if fault and called:
             raise DataError(f"{fault}; --task image-to-image takes these targets for pictures")

@@ -310,6 +310,32 @@ def test_masks_in_colour_are_pictures_only_if_that_is_said():
     assert drafted("--task", "image-to-image")["network"]["num_classes"] == 3
 
 
+@pytest.mark.parametrize("folder", ["targets", "masks"])
+def test_a_broken_mask_does_not_change_the_task(folder, capsys):
+    for number in range(6):
+        picture(f"data/inputs/{number}.png")
+        mask(f"data/{folder}/{number}.png", (0, 1))
+    Path(f"data/{folder}/2.png").write_bytes(b"no picture")
+    assert drafted()["data"]["target_type"] == "masks"
+    assert f"data/{folder}/2.png: " in capsys.readouterr().err
+
+
+def test_masks_that_lack_are_told_as_such():
+    masks()
+    for number in range(5):
+        Path(f"data/masks/{number}_mask.png").unlink()
+    with pytest.raises(DataError, match="10 inputs and 5 targets") as caught:
+        init.main(["data", "--yes"])
+    assert "--task" not in str(caught.value)
+
+
+def test_targets_of_jpeg_are_pictures():
+    for number in range(4):
+        for folder in ("inputs", "targets"):
+            picture(f"data/{folder}/{number}.jpg")
+    assert drafted()["data"]["type"] == "images"
+
+
 def test_pages_are_the_depth_of_volumes():
     tifffile = pytest.importorskip("tifffile")
     for number in range(4):
