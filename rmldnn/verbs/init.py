@@ -139,6 +139,8 @@ def _layout(wanted: Namespace, ask: Asking) -> Layout:
     print(f"{wanted.folder} may be understood in {len(layouts)} ways:")
     for number, one in enumerate(layouts, start=1):
         print(f"  {number}: {_described(one)}")
+    if ask.silent:
+        print("The first is taken; --input and --target name another")
     numbers = [str(number) for number in range(1, len(layouts) + 1)]
     return layouts[int(ask("Which of them", "1", one_of(numbers))) - 1]
 

@@ -479,6 +479,15 @@ def test_what_may_be_understood_in_several_ways_is_asked(answering):
     assert read("config.json").value["neural_network"]["data"]["target_type"] == "labels"
 
 
+def test_what_is_taken_of_several_ways_is_told(capsys):
+    for name in ("A", "B", "X", "Y"):
+        for number in range(3):
+            picture(f"data/{name}/{number}.png")
+    assert drafted()["network"]["num_classes"] == 4
+    out = capsys.readouterr().out
+    assert "1: folders of classes, data\n  2: pairs, data/X with data/Y\nThe first is taken; --input and" in out
+
+
 @pytest.mark.parametrize(
     ("answer", "file"), [("", "config_2.json"), ("other.json", "other.json"), ("yes", "config.json")]
 )

@@ -168,6 +168,15 @@ def kind_of(name: str) -> str:
     return "nifti" if lower.endswith(".nii.gz") else _KINDS.get(os.path.splitext(lower)[1], "")  # noqa: PTH122
 
 
+def beginning(file: str, size: int) -> bytes:
+    """The first bytes of a file; none of one that cannot be read, which is told when it is needed."""
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(size)
+    except OSError:
+        return b""
+
+
 def stem(name: str) -> str:
     """The name of a file without its suffix."""
     return os.path.splitext(name[:-3] if name.lower().endswith(".nii.gz") else name)[0]  # noqa: PTH122
