@@ -394,6 +394,10 @@ def test_flags_are_answers():
         ([], "name a folder of data"),
         (["data", "--input", "data"], "name a folder of data"),
         (["data", "--target", "data"], "--target goes with --input, instead of a folder"),
+        (["--input", "data", "--test-target", "data"], "--test-target goes with --test-input, which is missing"),
+        (["data", "--columns", "age"], "--columns goes with a table; here are folders of classes, data/train"),
+        (["data", "--samples", "rows"], "--samples goes with arrays of HDF5, NumPy or Zarr; here are folders of"),
+        (["data", "--test-fraction", "0.5"], "--test-fraction: there is a test set, `data/test`"),
         (["data", "--epochs", "0"], "--epochs must be a positive integer, got 0"),
         (["data", "--batch-size", "-1"], "--batch-size must be a positive integer, got -1"),
         (["data", "--test-fraction", "1"], "--test-fraction must be a number at least 0 and less than 1, got 1.0"),
@@ -403,6 +407,7 @@ def test_flags_are_answers():
         (["data", "--network", "resnet19"], "--network resnet19: of classification there are resnet18, "),
         (["data", "--task", "segmentation"], "--task segmentation: this data is for classification"),
         (["data", "--out", "nowhere/a.json"], "cannot write to `nowhere/a.json`"),
+        (["nowhere", "--out", "nowhere/a.json"], "cannot write to `nowhere/a.json`"),  # before the data is looked at
     ],
 )
 def test_wrong_flags_are_told_and_nothing_is_written(options, said):
@@ -410,6 +415,91 @@ def test_wrong_flags_are_told_and_nothing_is_written(options, said):
     with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
         init.main([*options, "--yes"])
     assert [path.name for path in Path().iterdir()] == ["data"]
+
+
+def test_a_second_configuration_has_links_of_its_own():
+    classes_alone()
+    drafted()
+    first = sorted(Path("split").rglob("*.png"))
+    assert init.main(["data", "--yes", "--test-fraction", "0.5", "--out", "other.json"]) == 0
+    data = read("other.json").value["neural_network"]["data"]
+    assert (data["input_path"], data["test_input_path"]) == ("./split_other/train/", "./split_other/test/")
+    assert sorted(Path("split").rglob("*.png")) == first
+
+
+def test_a_configuration_that_is_replaced_takes_its_links_with_it():
+    classes_alone()
+    drafted()
+    drafted("--test-fraction", "0.5", "--force")
+    assert len([*Path("split/test").rglob("*.png")]) == 15
+    assert [path.name for path in Path().glob("split*")] == ["split"]
+
+
+def test_links_inside_the_data_are_none_of_it(monkeypatch):
+    classes_alone()
+    monkeypatch.chdir("data")
+    for _ in range(2):
+        values = drafted("--force", data="../data")
+        assert values["network"]["num_classes"] == 3
+        assert len([*Path("split").rglob("*.png")]) == 30
+
+
+def test_links_below_the_data_are_no_second_set(monkeypatch):
+    masks()
+    monkeypatch.chdir("data")
+    drafted(data=".")
+    drafted("--force", data=".")
+    assert len([*Path("split").rglob("*.jpg")]) == 10
+
+
+def test_commands_to_type_next_are_quoted(capsys):
+    classes()
+    assert init.main(["data", "--yes", "--out", "my config.json"]) == 0
+    assert "  rmldnn 'my config.json' " in capsys.readouterr().out
+
+
+def started(*arguments, redirected="", **environment):
+    program = "import sys; from rmldnn.cli import main; sys.exit(main(['init', *sys.argv[1:]]))"
+    command = ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)
+
+
+def test_a_closed_input_asks_nothing():
+    classes_alone()
+    result = started("data", redirected="<&-")
+    assert result.returncode == 0, result.stderr
+    assert Path("config.json").is_file()
+
+
+def test_names_may_be_any_bytes():
+    classes_alone()
+    os.rename(b"data/cat", b"data/caf\xe9")  # noqa: PTH104 - as bytes
+    result = started("data", "--yes", PYTHONIOENCODING="utf-8:strict")
+    assert result.returncode == 0, result.stderr
+    assert rb"caf\udce9" in result.stdout
+
+
+def test_paths_that_no_configuration_can_hold_are_told():
+    classes()
+    os.rename(b"data", b"caf\xe9")  # noqa: PTH104 - as bytes
+    result = started(b"caf\xe9", "--yes")
+    assert result.returncode == ConfigError.exit_code
+    assert b"is not in UTF-8, as paths in a configuration must be; rename it" in result.stderr
+
+
+def test_links_to_themselves_are_told():
+    classes_alone()
+    Path("data/loop").symlink_to("loop")
+    with pytest.raises(DataError, match="cannot list `./data/`: Too many levels of symbolic links"):
+        init.main(["data", "--yes"])
+
+
+def test_links_to_nothing_are_told(capsys):
+    classes_alone()
+    Path("data/cat/99.png").symlink_to("nowhere")
+    init.main(["data", "--yes"])
+    assert Path("split/test").is_dir()
+    assert "99.png: cannot read this image: it is gone, or a link that leads nowhere" in capsys.readouterr().err
 
 
 def test_a_file_is_replaced_only_by_force():
@@ -452,7 +542,6 @@ def test_enter_takes_what_stands_in_brackets(answering, capsys):
     assert init.main(["data"]) == 0
     asked = read("config.json").value
     out = capsys.readouterr().out
-    assert [line for line in out.splitlines() if line.endswith("]: ")] == []  # a prompt has no end of line
     assert all(text in out for text in ("put aside, 0 for none [0.2]: ", "[resnet18]: ", "[34 x 34]: ", "Epochs ["))
     init.main(["data", "--yes", "--force"])
     assert read("config.json").value == asked
@@ -468,6 +557,13 @@ def test_wrong_answers_are_told_and_asked_again(answering, capsys):
     values = read("config.json").value["neural_network"]
     assert (values["network"]["type"], values["num_epochs"]) == ("resnet34", 2)
     assert values["network"]["input_shape"] == [64, 64, 3]
+
+
+def test_the_size_of_copies_stands_in_the_question(answering, capsys):
+    rows()
+    answering("0", "")
+    assert init.main(["data"]) == 0
+    assert "part of the samples to put aside, 0 for none; all 1.25 KiB are copied [0.2]: " in capsys.readouterr().out
 
 
 def test_what_may_be_understood_in_several_ways_is_asked(answering):

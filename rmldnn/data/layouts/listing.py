@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from rmldnn.data.decode import SUFFIXES
+from rmldnn.data.discovery import MADE
 from rmldnn.disk import absent
 from rmldnn.errors import DataError
 
@@ -153,13 +154,20 @@ def _folder(path: str, above: tuple[str, ...]) -> Entry:
     for one in entries:
         if one.name.startswith(".") or one.name == "__MACOSX":
             continue
-        if one.is_dir():
+        if _is_folder(one):
             real = os.path.realpath(one.path)
-            if real not in above and len(above) < _DEPTH:
+            if real not in above and len(above) < _DEPTH and not Path(one.path, MADE).exists():
                 folders.append(_folder(one.path, (*above, real)))
         else:
             files.append(one.name)
     return Entry(path, folders, files)
+
+
+def _is_folder(one: os.DirEntry[str]) -> bool:
+    try:
+        return one.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def kind_of(name: str) -> str:
