@@ -59,8 +59,6 @@ def choose_layout(wanted: Namespace, ask: Asking) -> Layout:
         raise ConfigError(f"--columns goes with a table; here are {_described(layout)}")
     if wanted.samples and layout.input_type not in _OF_ROWS:
         raise ConfigError(f"--samples goes with arrays of HDF5, NumPy or Zarr; here are {_described(layout)}")
-    if wanted.test_fraction and layout.test is not None:
-        raise ConfigError(f"--test-fraction: there is a test set, `{layout.test.input}`; leave this away")
     return layout
 
 
@@ -82,6 +80,9 @@ def _described(layout: Layout) -> str:
 def choose_part(wanted: Namespace, seen: Look, ask: Asking) -> float:
     """The part of the samples that is put aside."""
     if seen.facts.tested:
+        if wanted.test_fraction:
+            place = seen.facts.data["test_input_path"]
+            raise ConfigError(f"--test-fraction: there is a test set, `{place}`; leave this away")
         return 0.0
     try:
         require_movable(seen.train)

@@ -289,6 +289,19 @@ def test_whole_numbers_may_be_classes_or_quantities():
     assert (values["loss"]["function"], values["data"]["meaning"]) == ("MSE", "numbers")
 
 
+@pytest.mark.parametrize("tables", [{"labels.csv": "a,b"}, {"train.csv": "a,b", "test.csv": "a,c"}])
+def test_pictures_of_a_test_without_targets_are_left_out(tables, capsys):
+    for number in range(8):
+        picture(f"data/train/{number}.jpg")
+        picture(f"data/test/{number + 8}.jpg")
+    for name, head in tables.items():
+        rows = [f"{number}.jpg,{number % 2}" if "test" not in name else f"{number + 8}.jpg,9" for number in range(8)]
+        Path("data", name).write_text("\n".join([head, *rows]))
+    data = drafted()["data"]
+    assert (data["input_path"], data["test_input_path"]) == ("./split/train/", "./split/test/")
+    assert "Note: data/test is left out: data" in capsys.readouterr().out
+
+
 def test_columns_of_a_table_are_chosen():
     numbers()
     assert drafted("--columns", "weight")["network"]["num_classes"] == 1
@@ -397,7 +410,7 @@ def test_flags_are_answers():
         (["--input", "data", "--test-target", "data"], "--test-target goes with --test-input, which is missing"),
         (["data", "--columns", "age"], "--columns goes with a table; here are folders of classes, data/train"),
         (["data", "--samples", "rows"], "--samples goes with arrays of HDF5, NumPy or Zarr; here are folders of"),
-        (["data", "--test-fraction", "0.5"], "--test-fraction: there is a test set, `data/test`"),
+        (["data", "--test-fraction", "0.5"], "--test-fraction: there is a test set, `./data/test/`"),
         (["data", "--epochs", "0"], "--epochs must be a positive integer, got 0"),
         (["data", "--batch-size", "-1"], "--batch-size must be a positive integer, got -1"),
         (["data", "--test-fraction", "1"], "--test-fraction must be a number at least 0 and less than 1, got 1.0"),
