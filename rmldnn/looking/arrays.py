@@ -79,6 +79,7 @@ class ArrayFiles:
             deviation=values.deviation.tolist(),
             resized=not flat and extents_of(theirs)[-1] != usual,
             sliced=self.base.get("samples") != "rows",
+            width=max(min(4, np.dtype(dtype).itemsize) for _, dtype in found.inputs.shapes),
         )
         if found.targets.meaning == "classes":
             classes, ignored, count = indices(sorted(class_counts(opened)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from rmldnn.config.drafting.facts import Facts, Task
 from rmldnn.data.dataset import Data
@@ -79,6 +82,8 @@ class PictureFiles:
             outputs=0,
             mean=values.mean.tolist(),
             deviation=values.deviation.tolist(),
+            every=found.seen == found.count and opened.test is None,
+            width=max(np.dtype(dtype).itemsize for _, dtype in found.inputs.shapes),
         )
         facts = self._with_targets(facts, opened, found)
         if self.base.pop("input_grayscale", False):
@@ -199,5 +204,8 @@ class PictureFiles:
         grey = stored == {1}
         if grey:
             self.base["target_grayscale"] = True
-        theirs = [shape[:-1] for shape, _ in found.inputs.shapes.elements()]
-        return replace(facts, outputs=1 if grey else 3, resized=extents_of(theirs)[-1] != facts.usual)
+        _, _, usual = extents_of([shape[:-1] for shape, _ in found.inputs.shapes.elements()])
+        if math.prod(usual) > math.prod(facts.usual):
+            self.notes.append("targets are larger than their inputs, which are enlarged to the size of targets")
+            facts = replace(facts, usual=usual, resized=True)
+        return replace(facts, outputs=1 if grey else 3, resized=facts.resized or usual != facts.usual)

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
@@ -104,7 +105,8 @@ def _init(wanted: Namespace, ask: Asking) -> int:
             seen = look(layout, task, keys) if task != tasks[0] else seen
         tell(layout, seen)
         part = choose_part(wanted, seen, ask)
-        wish = choose_wishes(wanted, seen.facts, ask)
+        rest = max(1, round(seen.facts.samples * (1 - part)))
+        wish = choose_wishes(wanted, replace(seen.facts, samples=rest), ask)
         out = choose_out(wanted, ask)
         facts, anchored = _write(out, layout, seen, part, wish)
     print(f"{out}: {wish.network}, {wish.num_epochs} epochs")

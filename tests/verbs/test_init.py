@@ -267,6 +267,23 @@ def test_grey_pictures_have_one_channel():
     assert (data["type"], data["grayscale"]) == ("images", True)
 
 
+def test_targets_that_are_larger_say_the_size(capsys):
+    for number in range(6):
+        picture(f"data/lr/{number}.png", 32, 32)
+        picture(f"data/hr/{number}.png", 64, 64)
+    values = drafted()
+    assert values["network"]["input_shape"] == [64, 64, 3]
+    assert values["data"]["transforms"][0] == {"resize": [64, 64]}
+    assert "pictures of 32 x 32" in (out := capsys.readouterr().out)
+    assert "Note: targets are larger than their inputs" in out
+
+
+def test_a_picture_of_another_size_in_the_test_does_no_harm():
+    classes()
+    picture("data/test/cat/9.jpg", 30, 30)
+    assert {"resize": [48, 40]} in drafted()["data"]["transforms"]
+
+
 def test_boxes_get_anchors_and_names():
     yolo()
     values = drafted()
