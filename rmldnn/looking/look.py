@@ -15,7 +15,7 @@ from rmldnn.data.layouts.listing import ARRAYS
 from rmldnn.data.pipeline import Pipeline
 from rmldnn.errors import DataError
 from rmldnn.looking.arrays import ArrayFiles
-from rmldnn.looking.measuring import Look, opened_sets, training_set
+from rmldnn.looking.measuring import Look, Sets, training_set
 from rmldnn.looking.pictures import PictureFiles
 
 
@@ -84,7 +84,7 @@ def moved(facts: Facts, train: Pair, test: Pair, samples: int, tested: int) -> F
 
 def boxes_of(seen: Look, size: Extent) -> Pipeline:
     """The boxes of the training set on pictures of a size."""
-    opened = opened_sets({**seen.facts.data, "transforms": [{"letterbox": list(size[::-1])}]})
+    opened = Sets()({**seen.facts.data, "transforms": [{"letterbox": list(size[::-1])}]})
     targets = training_set(opened).targets
     assert targets is not None  # noqa: S101 - detection has them
     return targets

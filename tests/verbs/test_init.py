@@ -208,6 +208,44 @@ def test_configuration_passes_its_check(make, network, shape, outputs, capsys):
     assert "No problems" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("inputs", "targets", "counts", "shape"),
+    [
+        ((3, 32, 32), (1, 32, 32), (20, 20, 7), [32, 32, 3]),
+        ((3, 32, 32), (), (5, 5, 2), [32, 32, 3]),
+        ((32, 32), (), (20, 20, 20), [32, 32, 1]),
+    ],
+)
+def test_blocks_of_arrays_are_rows(inputs, targets, counts, shape, capsys):
+    for number, count in enumerate(counts):
+        array(f"data/inputs/{number}.h5", normal(count, *inputs))
+        array(f"data/targets/{number}.h5", normal(count, *targets))
+    values = drafted()
+    assert values["data"]["samples"] == "rows"
+    assert values["network"]["input_shape"] == shape
+    out = capsys.readouterr().out
+    assert f": {sum(counts)} arrays of" in out
+    assert "--samples arrays says otherwise" in out
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "told", "task"),
+    [
+        ((3, 32, 32), (3,), "12 arrays of 32 x 32, 3 channels", "regression, 3 numbers"),
+        ((100,), (100,), "12 rows of 100 numbers", "regression, 100 numbers"),
+        ((32, 32, 3), (32, 32), "12 arrays of 32 x 32, 3 channels", "image-to-image, 1 channel"),
+    ],
+)
+def test_samples_of_which_an_axis_is_as_long_as_targets_are_no_rows(inputs, targets, told, task, capsys):
+    for number in range(12):
+        array(f"data/inputs/{number}.npy", normal(*inputs))
+        array(f"data/targets/{number}.npy", normal(*targets))
+    drafted()
+    out = capsys.readouterr().out
+    assert f"data/inputs: {told}\nTask: {task}\n" in out
+    assert ("--samples rows says otherwise" in out) == (len(inputs) > 1)
+
+
 @pytest.mark.parametrize(("make", "layers"), [(rows, 4), (signals, 14)], ids=["rows", "signals"])
 def test_layers_are_written_where_no_family_fits(make, layers):
     make()
@@ -299,9 +337,10 @@ def test_too_few_boxes_leave_anchors_for_later(capsys):
     assert "rmldnn anchors config.json" in capsys.readouterr().out
 
 
-def test_whole_numbers_may_be_classes_or_quantities():
+def test_whole_numbers_may_be_classes_or_quantities(capsys):
     ages()
     assert drafted()["loss"]["function"] == "NLL"
+    assert "Note: whole numbers are taken for classes; --task regression says otherwise" in capsys.readouterr().out
     values = drafted("--task", "regression", "--force")
     assert (values["loss"]["function"], values["data"]["meaning"]) == ("MSE", "numbers")
 
@@ -319,8 +358,11 @@ def test_pictures_of_a_test_without_targets_are_left_out(tables, capsys):
     assert "Note: data/test is left out: data" in capsys.readouterr().out
 
 
-def test_columns_of_a_table_are_chosen():
+def test_columns_of_a_table_are_chosen(capsys):
     numbers()
+    drafted()
+    assert "Note: 2 columns of `data/labels.csv` are targets; --columns takes some" in capsys.readouterr().out
+    Path("config.json").unlink()
     assert drafted("--columns", "weight")["network"]["num_classes"] == 1
 
 
@@ -364,6 +406,20 @@ def test_targets_of_jpeg_are_pictures():
         for folder in ("inputs", "targets"):
             picture(f"data/{folder}/{number}.jpg")
     assert drafted()["data"]["type"] == "images"
+
+
+@pytest.mark.parametrize(("folder", "task"), [("masks", "segmentation, 1"), ("outputs", "image-to-image, 1")])
+def test_many_values_are_classes_where_they_are_called_so(folder, task, capsys):
+    for number in range(4):
+        picture(f"data/inputs/{number}.png")
+        Path("data", folder).mkdir(exist_ok=True)
+        values = (np.arange(40 * 48).reshape(40, 48) // 2 % 151).astype(np.uint8)
+        cv2.imwrite(f"data/{folder}/{number}.png", values)
+    drafted()
+    out = capsys.readouterr().out
+    assert f"Task: {task}" in out
+    other = "image-to-image takes them for pictures" if folder == "masks" else "segmentation takes them for classes"
+    assert f"there are 151 different values in 4 of them; --task {other}" in out
 
 
 def test_pages_are_the_depth_of_volumes():

@@ -91,6 +91,6 @@ def given(input: str, target: str | None, test_input: str | None, test_target: s
 
 def _help() -> str:
     return (
-        f"These are known:\n{KNOWN}\nAnything else can be named by --input PATH, --target PATH, --test-input PATH and "
-        "--test-target PATH"
+        f"These are known:\n{KNOWN}\nArrays of one file need files of their own, one for inputs and one for targets.\n"
+        "Anything else can be named by --input PATH, --target PATH, --test-input PATH and --test-target PATH"
     )

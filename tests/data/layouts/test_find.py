@@ -228,7 +228,8 @@ def test_what_is_not_recognised_is_told_with_what_is(names, holding):
     with pytest.raises(DataError) as caught:
         find(holding(names))
     assert all(
-        text in str(caught.value) for text in ("train/<class>/", "images/ and masks/", "--input", "--test-target")
+        text in str(caught.value)
+        for text in ("train/<class>/", "images/ and masks/", "Arrays of one file", "--input", "--test-target")
     )
 
 
