@@ -52,9 +52,10 @@ def darknet(root: Entry) -> Iterator[Layout]:
         pictures, texts = ({stem(one) for one in folder.files if kind_of(one) == kind} for kind in ("images", "txt"))
         return len(pictures & texts) * 2 > len(pictures) > 0
 
-    sets = {set_of(one.name): Pair(one.path, one.path) for one in root.folders if holds(one)}
-    if holds(root):
-        sets.setdefault("", Pair(root.path, root.path))
+    parts = [one for one in root.folders if holds(one)]
+    sets = {set_of(one.name): Pair(one.path, one.path) for one in parts}
+    if holds(root) or (len(parts) > 1 and {*sets} == {""}):
+        sets[""] = Pair(root.path, root.path)
     train = sets.get("train") or sets.get("")
     if train is not None:
         test = next((sets[one] for one in TESTS if one in sets), None)

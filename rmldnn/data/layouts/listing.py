@@ -50,26 +50,11 @@ _WEAK_WORDS: dict[Role, str] = {
     "target": "y out clean high hr highres sharp field fields facies",
 }
 """Words that may as well be names of classes."""
-_OF_CLASSES = frozenset(
-    [
-        "mask",
-        "masks",
-        "label",
-        "labels",
-        "annotation",
-        "annotations",
-        "gt",
-        "truth",
-        "groundtruth",
-        "seg",
-        "segs",
-        "segmentation",
-        "segmentations",
-        "trimap",
-        "trimaps",
-        "facies",
-    ]
+_WORDS_OF_CLASSES = (
+    "mask masks label labels annotation annotations gt truth groundtruth seg segs segmentation segmentations trimap "
+    "trimaps facies"
 )
+"""Of targets that are classes of pixels."""
 _SETS = {word: which for which, several in _WORDS_OF_SETS.items() for word in several.split()}
 _ROLES, _WEAK = (
     {word: role for role, several in known.items() for word in several.split()}
@@ -202,7 +187,7 @@ def set_of(name: str) -> Set:
 
 def speaks_of_classes(path: str) -> bool:
     """Whether the last names of a path say that classes of pixels lie there: `masks/train/`, not `clean/train/`."""
-    return not _OF_CLASSES.isdisjoint(word for name in Path(path).parts[-2:] for word in words(name))
+    return any(word in _WORDS_OF_CLASSES.split() for name in Path(path).parts[-2:] for word in words(name))
 
 
 def role_of(name: str) -> tuple[Role, bool]:

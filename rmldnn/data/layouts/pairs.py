@@ -24,7 +24,7 @@ def pairs(root: Entry) -> Iterator[Layout]:
             theirs = other.main("images", *ARRAYS, *(["txt"] if kind == "images" else []))
             form, target_type = forms(theirs)
             if kind and form and one is not other and not _inside(one, other):
-                test, notes = _test(roles, which, kind, theirs)
+                test, notes = _test(roles, kind, theirs)
                 named: dict[str, Any] = names_of_classes(other, root) if theirs == "txt" else {}
                 train = Pair(_narrow(one, kind), _narrow(other, theirs))
                 doubtful = max(weak.get(side.path, 0) for side in (one, other))
@@ -85,17 +85,16 @@ def _narrow(folder: Entry, kind: str) -> str:
     return folder.path
 
 
-def _test(roles: Roles, train: Set, kind: str, theirs: str) -> tuple[Pair | None, list[str]]:
+def _test(roles: Roles, kind: str, theirs: str) -> tuple[Pair | None, list[str]]:
     """The test set of pairs: that of a validation before a test, which is then left for the end."""
     found: Pair | None = None
     notes = []
-    sets: Sequence[Set] = ("val", "test", "") if train else ("val", "test")
-    for which in sets:
+    for which in TESTS:
         inputs = [one for one in roles[which, "input"] or roles[which, "plain"] if one.kinds[kind]]
         targets = [one for one in roles[which, "target"] if one.kinds[theirs]]
-        if found is None and inputs and targets and which:
+        if found is None and inputs and targets:
             found = Pair(_narrow(inputs[0], kind), _narrow(targets[0], theirs))
-        elif inputs and which:
+        elif inputs:
             why = "it is not needed to train" if targets else "it has no targets"
             notes.append(f"{inputs[0].path} is left out: {why}")
     return found, notes

@@ -179,6 +179,11 @@ def test_a_table_names_pictures_in_folders_of_any_name(holding, tmp_path):
     assert (one.form, one.train, other.form) == ("table", pair("", "labels.csv"), "folders")
 
 
+def test_boxes_beside_pictures_in_parts_are_rather_one_set(holding):
+    one, other = find(holding("a/1.jpg a/1.txt b/2.jpg b/2.txt"))
+    assert (one.form, one.train, other.form) == ("boxes", pair("", ""), "folders")
+
+
 def test_two_kinds_of_targets_are_two_layouts(holding):
     found = find(holding("JPEGImages/1.jpg SegmentationClass/1.png SegmentationObject/1.png"))
     assert [one.train.target for one in found] == ["data/SegmentationClass", "data/SegmentationObject"]
