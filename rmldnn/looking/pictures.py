@@ -137,10 +137,9 @@ class PictureFiles:
         task, other = tasks if called and count <= MOST else tasks[::-1]
         if count <= MOST and (called or count <= FEW):
             self.others.append(other)
-        self.notes.append(
-            f"targets are taken for {_TOLD[task]}: there are {count} different values in {found.seen} of them; --task "
-            f"{other} takes them for {_TOLD[other]}"
-        )
+        hint = f"; --task {other} takes them for {_TOLD[other]}" if count <= MOST else ""
+        what = f"there are {count} different values in {found.seen} of them"
+        self.notes.append(f"targets are taken for {_TOLD[task]}: {what}{hint}")
         return task
 
     def _count_channels(self) -> None:
