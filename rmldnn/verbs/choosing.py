@@ -99,7 +99,7 @@ def choose_part(wanted: Namespace, seen: Look, ask: Asking) -> float:
             f"There is no test set; part of the samples to put aside, 0 for none{what}", str(_FRACTION), fraction
         )
     if part and size:
-        require_room(Path(), size, key="--test-fraction", what="copies of rows")
+        require_room(Path(wanted.out or "").parent, size, key="--test-fraction", what="copies of rows")
     return float(part)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -548,6 +549,39 @@ def started(*arguments, redirected="", **environment):
     program = "import sys; from rmldnn.cli import main; sys.exit(main(['init', *sys.argv[1:]]))"
     command = ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", program, *arguments]
     return subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare")
+    or subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs to mount a small disk",
+)
+@pytest.mark.parametrize("out", ["disk/config.json", "config.json"])
+def test_copies_without_room_are_told(out):
+    array("data/x.npy", normal(2000, 200))
+    array("data/y.npy", normal(2000))
+    Path("disk").mkdir()
+    program = "import sys; from rmldnn.cli import main; sys.exit(main(['init', *sys.argv[1:]]))"
+    mounted = 'mount -t tmpfs -o size=1m tmpfs disk && exec "$@"'
+    command = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-c",
+        mounted,
+        "sh",
+        sys.executable,
+        "-c",
+        program,
+        "data",
+        "--yes",
+        "--out",
+        out,
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == (ConfigError.exit_code if "disk" in out else 0)
+    told = "--test-fraction: `disk` has room for 1 MiB, but copies of rows need about 1.53 MiB" in result.stderr
+    assert told == ("disk" in out)
 
 
 def test_a_closed_input_asks_nothing():

@@ -21,6 +21,7 @@ KNOWN = """\
 _MOST = 8
 """Layouts between which somebody is asked."""
 _TWO = 2
+"""Folders beside each other that are rather a pair than classes."""
 
 
 def find(folder: str) -> list[Layout]:

@@ -47,7 +47,8 @@ def folders(root: Entry) -> Iterator[Layout]:
 def _sets(root: Entry) -> bool:
     """Whether folders are sets: a single one that is called `train`, and has none in it, is a class as `bus` is one."""
     sets = [one for one in root.folders if set_of(one.name) and one.kinds]
-    return len({set_of(one.name) for one in sets}) > 1 or any(one.folders for one in sets)
+    sides = any(role and not weak for role, weak in (role_of(one.name) for one in root.folders))
+    return len({set_of(one.name) for one in sets}) > 1 or any(one.folders or sides for one in sets)
 
 
 def _classes(folder: Entry) -> bool:

@@ -228,7 +228,9 @@ def test_names_of_classes_are_found(holding):
     assert found.keys == {"class_names": "data/labels/classes.txt"}
 
 
-@pytest.mark.parametrize("names", ["1.jpg 2.jpg", "1.jpg 1_mask.png 2.jpg 2_mask.png", "train/images/1.jpg"])
+@pytest.mark.parametrize(
+    "names", ["1.jpg 2.jpg", "1.jpg 1_mask.png 2.jpg 2_mask.png", "train/images/1.jpg", "images/1.jpg val/1.jpg"]
+)
 def test_what_is_not_recognised_is_told_with_what_is(names, holding):
     with pytest.raises(DataError) as caught:
         find(holding(names))
