@@ -33,7 +33,7 @@ def look(layout: Layout, task: Task | None = None, keys: Mapping[str, Any] | Non
         ConfigError: The data is not for that task.
         DataError: It cannot be opened, or says nothing.
     """
-    if layout.form == "table" and layout.test is not None:
+    if layout.form == "table" and layout.test is not None and not layout.named:
         try:
             return _look(layout, task, keys)
         except DataError as error:

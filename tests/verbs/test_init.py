@@ -357,6 +357,10 @@ def test_pictures_of_a_test_without_targets_are_left_out(tables, capsys):
     data = drafted()["data"]
     assert (data["input_path"], data["test_input_path"]) == ("./split/train/", "./split/test/")
     assert "Note: data/test is left out: data" in capsys.readouterr().out
+    names = [f"data/{name}" for name in tables]
+    paths = ["--input", "data/train", "--target", names[0], "--test-input", "data/test", "--test-target", names[-1]]
+    with pytest.raises(DataError, match="has no row for 8 of 8 inputs|class `9` is none of the training set"):
+        init.main([*paths, "--yes", "--force"])  # named, it is needed
 
 
 def test_columns_of_a_table_are_chosen(capsys):

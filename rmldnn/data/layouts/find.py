@@ -70,7 +70,7 @@ def given(input: str, target: str | None, test_input: str | None, test_target: s
     test = Pair(entry(test_input).path, test_target) if test_input else None
     if target is None:
         keys = tags(inputs, test)
-        return Layout("folders", kind, "labels", Pair(inputs.named if keys else inputs.path), test, keys)
+        return Layout("folders", kind, "labels", Pair(inputs.named if keys else inputs.path), test, keys, named=True)
     targets = entry(target)
     other = targets.kind or targets.main("images", "csv", "json", "txt", *ARRAYS) or kind_of(target)
     form, types = forms(other)
@@ -80,14 +80,8 @@ def given(input: str, target: str | None, test_input: str | None, test_target: s
         if form == "pairs":
             raise DataError("--test-target: is missing; name the targets of the test set")
         test = replace(test, target=target)  # one file may serve both sets
-    return Layout(
-        form,
-        kind,
-        types,
-        Pair(inputs.path, targets.path),
-        test,
-        names_of_classes(targets, inputs) if other == "txt" else {},
-    )
+    names = names_of_classes(targets, inputs) if other == "txt" else {}
+    return Layout(form, kind, types, Pair(inputs.path, targets.path), test, names, named=True)
 
 
 def _help() -> str:

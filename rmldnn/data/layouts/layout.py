@@ -38,6 +38,7 @@ class Layout:
         keys: Further keys of `data`.
         notes: What was passed over.
         doubtful: How many folders lie beside each other where its words may as well be names of classes; else 0.
+        named: Whether somebody named the paths, none of which is then left out.
     """
 
     form: Form
@@ -48,6 +49,7 @@ class Layout:
     keys: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     doubtful: int = 0
+    named: bool = False
 
 
 def forms(kind: str) -> tuple[Any, str]:

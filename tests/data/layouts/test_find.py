@@ -270,7 +270,7 @@ def test_hidden_files_and_folders_above_themselves_are_passed_over(holding, tmp_
 def test_given_paths_say_their_types(names, target, expected, holding):
     holding(names)
     assert given("data/a", f"data/{target}", None, None) == Layout(
-        expected[0], "numpy" if "npy" in names else "images", expected[1], pair("a", target)
+        expected[0], "numpy" if "npy" in names else "images", expected[1], pair("a", target), named=True
     )
 
 
