@@ -10,12 +10,15 @@ from rmldnn.data.source import Side
 from rmldnn.disk import absent
 from rmldnn.errors import DataError
 
+MADE = ".rmldnn"
+"""A file that stands in folders of links to samples, which are no samples of the folder above."""
+
 
 def discover(side: Side, suffixes: Collection[str], noun: str) -> tuple[str, list[str]]:
     """Finds the files at the path of a side: a folder with everything below it, or a single file.
 
     Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`), files with other suffixes, pipes and devices are
-    passed over; links are followed.
+    passed over, and so are folders of links that `rmldnn init` made; other links are followed.
 
     Args:
         side: Names the path.
@@ -66,7 +69,11 @@ def _below(root: str, key: str) -> Iterator[str]:
                         continue
                     if entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 - a dead link is told when read
                         yield prefix + entry.name
-                    elif entry.is_dir() and (here := os.path.realpath(entry.path)) not in above:
+                    elif (
+                        entry.is_dir()
+                        and (here := os.path.realpath(entry.path)) not in above
+                        and not os.path.exists(f"{entry.path}/{MADE}")  # noqa: PTH110
+                    ):
                         yield from walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
         except OSError as error:
             raise DataError(f"data.{key}: cannot list `{folder}`: {error.strerror}") from error

@@ -8,25 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from rmldnn.config.drafting.facts import Extent, Facts, Task
+from rmldnn.config.drafting.facts import Extent, Task
 from rmldnn.data.arrays import Arrays
 from rmldnn.data.layouts.layout import Layout
 from rmldnn.data.layouts.listing import ARRAYS
+from rmldnn.data.sets import Dataset
 from rmldnn.data.source import Meaning, Source
 from rmldnn.data.survey import Facts as SideFacts
+from rmldnn.data.survey import chosen
 from rmldnn.errors import ConfigError, DataError
 from rmldnn.looking.measuring import (
     FEW,
     Look,
+    Sets,
     class_counts,
     extents_of,
+    facts_of,
     indices,
-    opened_sets,
     some,
     surveyed,
     training_set,
+    with_numbers,
 )
 
+_FILES = 16
+"""Arrays of which the first axis is looked at."""
 _THIN = 16
 """Channels that an axis may be, rather than an extent in space."""
 
@@ -44,6 +50,7 @@ class ArrayFiles:
         self.layout = layout
         self.base = dict(base)
         self.task = task
+        self.sets = Sets()
         self.notes: list[str] = []
 
     def look(self) -> Look:
@@ -51,49 +58,30 @@ class ArrayFiles:
         if self.layout.form != "pairs" or self.layout.target_type not in ARRAYS:
             raise ConfigError("arrays need targets that are arrays too; see docs/data.md for what else there is")
         self._find_out()
-        opened = opened_sets(self.base)
-        train = training_set(opened)
-        found = surveyed(train)
+        opened = self.sets(self.base)
+        found = surveyed(training_set(opened))
         if not found.inputs.shapes or found.targets is None or not found.targets.shapes:
             raise DataError(found.faults[0])
-        extents = [shape[:-1] for shape, _ in found.inputs.shapes.elements()]
         theirs = [shape[:-1] for shape, _ in found.targets.shapes.elements()]
-        channels = next(iter(found.inputs.shapes))[0][-1]
-        values = found.inputs.values[channels]
         flat = not any(theirs)
         self._require_no_hidden_classes(found.targets, flat=flat)
-        task = self._task(found.targets.meaning, flat=flat)
-        least, most, usual = extents_of(extents)
-        facts = Facts(
-            task=task,
-            data=self.base,
-            samples=len(train),
-            tested=len(opened.test) if opened.test else 0,
-            least=least,
-            most=most,
-            usual=usual,
-            channels=channels,
-            outputs=0,
+        facts = facts_of(opened, found, self.base, self._task(found.targets.meaning, flat=flat))
+        facts = replace(
+            facts,
             pixels=False,
-            mean=values.mean.tolist(),
-            deviation=values.deviation.tolist(),
-            resized=not flat and extents_of(theirs)[-1] != usual,
+            resized=not flat and extents_of(theirs)[-1] != facts.usual,
             sliced=self.base.get("samples") != "rows",
         )
-        if found.targets.meaning == "classes":
-            classes, ignored, count = indices(sorted(class_counts(opened)))
-            if classes is not None and classes[-1] <= FEW:
-                count = classes[-1] + 1
-            elif classes is not None:
-                raise DataError(
-                    f"targets hold the values {some(classes)}, which are no class indices from 0 on; save them as "
-                    "such, or as floating-point numbers if they are quantities"
-                )
-            facts = replace(facts, outputs=count, ignored=ignored)
-        else:
-            columns, one = next(iter(found.targets.values.items()))
-            facts = replace(facts, outputs=columns, targets=(one.mean.tolist(), one.deviation.tolist()))
-        return Look(facts, opened, (), self.notes, found.faults)
+        if found.targets.meaning != "classes":
+            return Look(with_numbers(facts, found.targets), opened, (), self.notes, found.faults)
+        classes, ignored, count = indices(sorted(class_counts(opened)))
+        if classes is not None and classes[-1] > FEW:
+            raise DataError(
+                f"targets hold the values {some(classes)}, which are no class indices from 0 on; save them as "
+                "such, or as floating-point numbers if they are quantities"
+            )
+        count = count if classes is None else classes[-1] + 1
+        return Look(replace(facts, outputs=count, ignored=ignored), opened, (), self.notes, found.faults)
 
     def _require_no_hidden_classes(self, targets: SideFacts, *, flat: bool) -> None:
         """Refuses classes in an axis of their own, which count as numbers.
@@ -128,10 +116,10 @@ class ArrayFiles:
     def _find_out(self) -> None:
         if self.layout.input_type == "nifti":
             return  # says by itself where channels are
-        raw = training_set(opened_sets({**self.base, "channel_axis": "none"}))
+        raw = training_set(self.sets({**self.base, "channel_axis": "none"}))
         assert raw.targets is not None  # noqa: S101 - pairs have them
         one, other = _stored(raw.inputs.source), _stored(raw.targets.source)
-        if "samples" not in self.base and self._are_rows(len(raw), one, other):
+        if "samples" not in self.base and self._are_rows(raw, one, other):
             self.base["samples"] = "rows"
         if self.base.get("samples") == "rows" and len(one) and len(other):
             one, other = one[1:], other[1:]
@@ -146,22 +134,27 @@ class ArrayFiles:
             axes = {"input_channel_axis": mine if len(one) > 1 else "", "target_channel_axis": theirs if space else ""}
             self.base |= {key: axis for key, axis in axes.items() if axis}
 
-    def _are_rows(self, count: int, one: Extent, other: Extent) -> bool:
-        """Whether the first axis of arrays counts samples."""
+    def _are_rows(self, raw: Dataset, one: Extent, other: Extent) -> bool:
+        """Whether the first axis of arrays counts samples; told where it may as well not."""
         if not one or not other or one[0] != other[0]:
             return False
-        if len(other) < len(one) - 1 or len(other) == 1:
-            return True
-        if count > 1:
-            return False
+        if len(raw) > 1:
+            maps = other == one or (len(other) > 1 and other == one[:-1])
+            rows = not maps and (not _is_short(one) or self._differ(raw))
+            return self._decided(one, rows=rows, whole="a sample each") if len(one) > 1 else rows
         if one == other and len(one) == 3:
-            rows = self.layout.input_type == "numpy"
-            shape = " x ".join(map(str, one))
-            what = f"{one[0]} samples of {one[1]} x {one[2]}" if rows else "one volume"
-            other_way = "arrays" if rows else "rows"
-            self.notes.append(f"arrays of {shape} are taken for {what}; --samples {other_way} says otherwise")
-            return rows
+            return self._decided(one, rows=self.layout.input_type == "numpy", whole="one volume")
         return True
+
+    def _differ(self, raw: Dataset) -> bool:
+        """Whether first axes are of several lengths, as those of channels are not."""
+        return len({_stored(raw.inputs.source, int(index))[0] for index in chosen(len(raw), _FILES)}) > 1
+
+    def _decided(self, one: Extent, *, rows: bool, whole: str) -> bool:
+        shape, row = (" x ".join(map(str, extents)) for extents in (one, one[1:]))
+        what, option = (f"{one[0]} samples of {row}", "arrays") if rows else (whole, "rows")
+        self.notes.append(f"arrays of {shape} are taken for {what}; --samples {option} says otherwise")
+        return rows
 
 
 def _channel_axis(one: Extent, other: Extent) -> str:
@@ -177,7 +170,12 @@ def _channel_axis(one: Extent, other: Extent) -> str:
     return "first" if len(one) > 3 else "none"
 
 
-def _stored(source: Source) -> Extent:
+def _is_short(one: Extent) -> bool:
+    """Whether the first axis may be that of channels."""
+    return len(one) > 1 and one[0] <= _THIN and one[0] * 2 < min(one[1:])
+
+
+def _stored(source: Source, index: int | None = None) -> Extent:
     """The shape of an array as it lies in its file."""
     assert isinstance(source, Arrays)  # noqa: S101 - of their types
-    return tuple(int(side) for side in source.stored(source.example).shape)
+    return tuple(int(side) for side in source.stored(source.example if index is None else index).shape)

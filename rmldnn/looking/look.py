@@ -13,13 +13,16 @@ from rmldnn.config.drafting.facts import Extent, Facts, Task
 from rmldnn.data.layouts.layout import Layout, Pair
 from rmldnn.data.layouts.listing import ARRAYS
 from rmldnn.data.pipeline import Pipeline
+from rmldnn.errors import DataError
 from rmldnn.looking.arrays import ArrayFiles
-from rmldnn.looking.measuring import Look, opened_sets, training_set
+from rmldnn.looking.measuring import Look, Sets, training_set
 from rmldnn.looking.pictures import PictureFiles
 
 
 def look(layout: Layout, task: Task | None = None, keys: Mapping[str, Any] | None = None) -> Look:
     """Opens the sets of a layout, and looks at some of their samples.
+
+    A test set of pictures that a table does not serve is left out, as those of competitions are.
 
     Args:
         layout: What lies where.
@@ -30,6 +33,17 @@ def look(layout: Layout, task: Task | None = None, keys: Mapping[str, Any] | Non
         ConfigError: The data is not for that task.
         DataError: It cannot be opened, or says nothing.
     """
+    if layout.form == "table" and layout.test is not None and not layout.named:
+        try:
+            return _look(layout, task, keys)
+        except DataError as error:
+            seen = _look(replace(layout, test=None), task, keys)  # tells what is wrong with the training set
+            note = f"{layout.test.input} is left out: {error}"
+            return replace(seen, notes=[note, *seen.notes])
+    return _look(layout, task, keys)
+
+
+def _look(layout: Layout, task: Task | None, keys: Mapping[str, Any] | None) -> Look:
     named = {key: _written(path) if key == "class_names" else path for key, path in layout.keys.items()}
     base = {**_paths(layout), **named, **(keys or {})}
     if layout.input_type in ARRAYS:
@@ -70,7 +84,7 @@ def moved(facts: Facts, train: Pair, test: Pair, samples: int, tested: int) -> F
 
 def boxes_of(seen: Look, size: Extent) -> Pipeline:
     """The boxes of the training set on pictures of a size."""
-    opened = opened_sets({**seen.facts.data, "transforms": [{"letterbox": list(size[::-1])}]})
+    opened = Sets()({**seen.facts.data, "transforms": [{"letterbox": list(size[::-1])}]})
     targets = training_set(opened).targets
     assert targets is not None  # noqa: S101 - detection has them
     return targets

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rmldnn.config.drafting.facts import Extent, Facts, Task
 from rmldnn.config.instantiate import opened_data
+from rmldnn.data.arrays import Arrays
 from rmldnn.data.dataset import Data
 from rmldnn.data.sets import Dataset
-from rmldnn.data.survey import Survey, survey
+from rmldnn.data.source import Source
+from rmldnn.data.survey import Facts as SideFacts
+from rmldnn.data.survey import Survey, chosen, survey
 from rmldnn.errors import DataError
 
 _LOOK_AT = 400
 """Samples of inputs that are looked at, at most."""
-_BYTES = 2e8
-_LEAST = 4
-_MASKS = 4000
-"""Masks that are looked at: a class that is missed ends a run."""
-FEW = 64
-"""Different values of masks, at most, and masks that are looked at for them."""
+_NUMBERS = 5e8
+"""Numbers of inputs and targets that are looked at, at most: some seconds of a processor."""
+_LEAST = 2
+_TRIED = 4
+"""Samples that tell how large the others are."""
+_MASKS, _OF_MASKS = 4000, 2e9
+"""Masks that are looked at, and their numbers: more than of others, as a class that is missed ends a run."""
+FEW, MOST = 64, 256
+"""Different values of masks, where nothing says that they are classes, and where something does."""
 _NO_CLASS = 255
 """Stands for no class in many masks."""
 
@@ -52,10 +59,21 @@ class Look:
         return training_set(self.opened)
 
 
-def opened_sets(keys: Mapping[str, Any]) -> Data:
-    """The sets that keys of `data` describe; samples that cannot be read are told when they are looked at."""
-    opened: Data = opened_data({"data": {**keys, "on_bad_sample": "skip"}})
-    return opened
+class Sets:
+    """Opens the sets that keys of `data` describe, those of the same keys once.
+
+    Samples that cannot be read are told when they are looked at.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Data] = {}
+
+    def __call__(self, keys: Mapping[str, Any]) -> Data:
+        """The sets of some keys."""
+        told = repr(sorted(keys.items()))
+        if told not in self._known:
+            self._known[told] = opened_data({"data": {**keys, "on_bad_sample": "skip"}})
+        return self._known[told]
 
 
 def training_set(opened: Data) -> Dataset:
@@ -66,27 +84,68 @@ def training_set(opened: Data) -> Dataset:
 
 def surveyed(dataset: Dataset) -> Survey:
     """A look at so many samples that it takes some seconds."""
-    sides = [side.source for side in (dataset.inputs, dataset.targets) if side]
-    count, size = len(dataset), sum(source.encoded_bytes(2**40) for source in sides)
-    return survey(dataset, max(_LEAST, min(count, _LOOK_AT, int(count * _BYTES / max(1, size)))))
+    return survey(dataset, _affordable(dataset, _LOOK_AT, _NUMBERS))
 
 
-def of_inputs(dataset: Dataset, limit: int) -> Survey:
-    """A look at inputs alone."""
-    return survey(Dataset(dataset.inputs), limit)
-
-
-def of_targets(dataset: Dataset, limit: int = _LOOK_AT) -> Survey:
+def of_targets(dataset: Dataset, limit: int = _LOOK_AT, numbers: float = _NUMBERS) -> Survey:
     """A look at targets alone, which stand as inputs in what is found."""
     assert dataset.targets is not None  # noqa: S101 - training sets have them
-    return survey(Dataset(dataset.targets), limit)
+    alone = Dataset(dataset.targets)
+    return survey(alone, _affordable(alone, limit, numbers))
+
+
+def _affordable(dataset: Dataset, limit: int, numbers: float) -> int:
+    """How many samples hold no more than some numbers, as far as a few of them tell."""
+    sides = [side.source for side in (dataset.inputs, dataset.targets) if side]
+    each = sum(max((_numbers(source, index) for index in chosen(len(dataset), _TRIED)), default=0) for source in sides)
+    return max(_LEAST, min(limit, int(numbers / max(1, each))))
+
+
+def _numbers(source: Source, index: int) -> int:
+    try:
+        if isinstance(source, Arrays):
+            return math.prod(source.stored(index).shape)
+        return int(np.asarray(source.take(np.array([index]))[0]).size)
+    except DataError:  # told by the look itself
+        return 0
+
+
+def facts_of(opened: Data, found: Survey, base: Mapping[str, Any], task: Task) -> Facts:
+    """What inputs are like; what targets are like is yet to be said."""
+    train = training_set(opened)
+    if not found.inputs.values:
+        raise DataError(found.faults[0])
+    ((shape, _), _), *_ = found.inputs.shapes.most_common(1)
+    values = found.inputs.values[shape[-1]]
+    least, most, usual = extents_of([shape[:-1] for shape, _ in found.inputs.shapes.elements()])
+    return Facts(
+        task=task,
+        data=base,
+        samples=len(train),
+        tested=len(opened.test) if opened.test else 0,
+        least=least,
+        most=most,
+        usual=usual,
+        channels=shape[-1],
+        outputs=0,
+        mean=values.mean.tolist(),
+        deviation=values.deviation.tolist(),
+        every=found.seen == found.count and opened.test is None,
+        width=max(min(4, np.dtype(dtype).itemsize) for _, dtype in found.inputs.shapes),
+    )
+
+
+def with_numbers(facts: Facts, targets: SideFacts) -> Facts:
+    """With what targets are like that are numbers."""
+    columns, one = next(iter(targets.values.items()))
+    return replace(facts, outputs=columns, targets=(one.mean.tolist(), one.deviation.tolist()))
 
 
 def class_counts(opened: Data) -> Counter[int]:
     """How often each class occurs in both sets."""
     counts: Counter[int] = Counter()
     for dataset in filter(None, (opened.train, opened.test)):
-        found = of_targets(dataset, _MASKS)
+        found = of_targets(dataset, _MASKS, _OF_MASKS)
         counts += found.inputs.classes
         if not found.inputs.shapes:
             raise DataError(found.faults[0])
@@ -95,7 +154,7 @@ def class_counts(opened: Data) -> Counter[int]:
 
 def indices(values: Sequence[int]) -> tuple[list[int] | None, int | None, int]:
     """Of values: these, where they are not the indices of classes; what means no class; how many classes there are."""
-    if len(values) > FEW * 4 or (values and values[0] < 0):
+    if len(values) > MOST or (values and values[0] < 0):
         raise DataError(f"targets are no maps of classes: they hold the values {some(values)}")
     known = [value for value in values if value != _NO_CLASS]
     if len(known) > 1 and known == list(range(len(known))):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -208,6 +209,44 @@ def test_configuration_passes_its_check(make, network, shape, outputs, capsys):
     assert "No problems" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("inputs", "targets", "counts", "shape"),
+    [
+        ((3, 32, 32), (1, 32, 32), (20, 20, 7), [32, 32, 3]),
+        ((3, 32, 32), (), (5, 5, 2), [32, 32, 3]),
+        ((32, 32), (), (20, 20, 20), [32, 32, 1]),
+    ],
+)
+def test_blocks_of_arrays_are_rows(inputs, targets, counts, shape, capsys):
+    for number, count in enumerate(counts):
+        array(f"data/inputs/{number}.h5", normal(count, *inputs))
+        array(f"data/targets/{number}.h5", normal(count, *targets))
+    values = drafted()
+    assert values["data"]["samples"] == "rows"
+    assert values["network"]["input_shape"] == shape
+    out = capsys.readouterr().out
+    assert f": {sum(counts)} arrays of" in out
+    assert "--samples arrays says otherwise" in out
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "told", "task"),
+    [
+        ((3, 32, 32), (3,), "12 arrays of 32 x 32, 3 channels", "regression, 3 numbers"),
+        ((100,), (100,), "12 rows of 100 numbers", "regression, 100 numbers"),
+        ((32, 32, 3), (32, 32), "12 arrays of 32 x 32, 3 channels", "image-to-image, 1 channel"),
+    ],
+)
+def test_samples_of_which_an_axis_is_as_long_as_targets_are_no_rows(inputs, targets, told, task, capsys):
+    for number in range(12):
+        array(f"data/inputs/{number}.npy", normal(*inputs))
+        array(f"data/targets/{number}.npy", normal(*targets))
+    drafted()
+    out = capsys.readouterr().out
+    assert f"data/inputs: {told}\nTask: {task}\n" in out
+    assert ("--samples rows says otherwise" in out) == (len(inputs) > 1)
+
+
 @pytest.mark.parametrize(("make", "layers"), [(rows, 4), (signals, 14)], ids=["rows", "signals"])
 def test_layers_are_written_where_no_family_fits(make, layers):
     make()
@@ -231,6 +270,16 @@ def test_test_set_is_put_aside_and_named():
     data = drafted()["data"]
     assert (data["input_path"], data["test_input_path"]) == ("./split/train/", "./split/test/")
     assert len(list(Path("split/test").rglob("*.png"))) == 6
+
+
+@pytest.mark.parametrize("folder", ["data/", "."])
+def test_classes_may_lie_deeper_than_their_folders(folder, monkeypatch):
+    for name in ("cat/u", "cat/v", "dog/u"):
+        for number in range(4):
+            picture(f"data/{name}/{number}.jpg")
+    if folder == ".":
+        monkeypatch.chdir("data")
+    assert drafted(data=folder)["network"]["num_classes"] == 2
 
 
 def test_no_test_set_is_made_if_none_is_wanted():
@@ -257,6 +306,23 @@ def test_grey_pictures_have_one_channel():
     assert (data["type"], data["grayscale"]) == ("images", True)
 
 
+def test_targets_that_are_larger_say_the_size(capsys):
+    for number in range(6):
+        picture(f"data/lr/{number}.png", 32, 32)
+        picture(f"data/hr/{number}.png", 64, 64)
+    values = drafted()
+    assert values["network"]["input_shape"] == [64, 64, 3]
+    assert values["data"]["transforms"][0] == {"resize": [64, 64]}
+    assert "pictures of 32 x 32" in (out := capsys.readouterr().out)
+    assert "Note: targets are larger than their inputs" in out
+
+
+def test_a_picture_of_another_size_in_the_test_does_no_harm():
+    classes()
+    picture("data/test/cat/9.jpg", 30, 30)
+    assert {"resize": [48, 40]} in drafted()["data"]["transforms"]
+
+
 def test_boxes_get_anchors_and_names():
     yolo()
     values = drafted()
@@ -272,15 +338,36 @@ def test_too_few_boxes_leave_anchors_for_later(capsys):
     assert "rmldnn anchors config.json" in capsys.readouterr().out
 
 
-def test_whole_numbers_may_be_classes_or_quantities():
+def test_whole_numbers_may_be_classes_or_quantities(capsys):
     ages()
     assert drafted()["loss"]["function"] == "NLL"
+    assert "Note: whole numbers are taken for classes; --task regression says otherwise" in capsys.readouterr().out
     values = drafted("--task", "regression", "--force")
     assert (values["loss"]["function"], values["data"]["meaning"]) == ("MSE", "numbers")
 
 
-def test_columns_of_a_table_are_chosen():
+@pytest.mark.parametrize("tables", [{"labels.csv": "a,b"}, {"train.csv": "a,b", "test.csv": "a,c"}])
+def test_pictures_of_a_test_without_targets_are_left_out(tables, capsys):
+    for number in range(8):
+        picture(f"data/train/{number}.jpg")
+        picture(f"data/test/{number + 8}.jpg")
+    for name, head in tables.items():
+        rows = [f"{number}.jpg,{number % 2}" if "test" not in name else f"{number + 8}.jpg,9" for number in range(8)]
+        Path("data", name).write_text("\n".join([head, *rows]))
+    data = drafted()["data"]
+    assert (data["input_path"], data["test_input_path"]) == ("./split/train/", "./split/test/")
+    assert "Note: data/test is left out: data" in capsys.readouterr().out
+    names = [f"data/{name}" for name in tables]
+    paths = ["--input", "data/train", "--target", names[0], "--test-input", "data/test", "--test-target", names[-1]]
+    with pytest.raises(DataError, match="has no row for 8 of 8 inputs|class `9` is none of the training set"):
+        init.main([*paths, "--yes", "--force"])  # named, it is needed
+
+
+def test_columns_of_a_table_are_chosen(capsys):
     numbers()
+    drafted()
+    assert "Note: 2 columns of `data/labels.csv` are targets; --columns takes some" in capsys.readouterr().out
+    Path("config.json").unlink()
     assert drafted("--columns", "weight")["network"]["num_classes"] == 1
 
 
@@ -298,6 +385,46 @@ def test_masks_in_colour_are_pictures_only_if_that_is_said():
     with pytest.raises(DataError, match="its pixels have colours.*; --task image-to-image takes these targets"):
         init.main(["data", "--yes"])
     assert drafted("--task", "image-to-image")["network"]["num_classes"] == 3
+
+
+@pytest.mark.parametrize("folder", ["targets", "masks"])
+def test_a_broken_mask_does_not_change_the_task(folder, capsys):
+    for number in range(6):
+        picture(f"data/inputs/{number}.png")
+        mask(f"data/{folder}/{number}.png", (0, 1))
+    Path(f"data/{folder}/2.png").write_bytes(b"no picture")
+    assert drafted()["data"]["target_type"] == "masks"
+    assert f"data/{folder}/2.png: " in capsys.readouterr().err
+
+
+def test_masks_that_lack_are_told_as_such():
+    masks()
+    for number in range(5):
+        Path(f"data/masks/{number}_mask.png").unlink()
+    with pytest.raises(DataError, match="10 inputs and 5 targets") as caught:
+        init.main(["data", "--yes"])
+    assert "--task" not in str(caught.value)
+
+
+def test_targets_of_jpeg_are_pictures():
+    for number in range(4):
+        for folder in ("inputs", "targets"):
+            picture(f"data/{folder}/{number}.jpg")
+    assert drafted()["data"]["type"] == "images"
+
+
+@pytest.mark.parametrize(("folder", "task"), [("masks", "segmentation, 1"), ("outputs", "image-to-image, 1")])
+def test_many_values_are_classes_where_they_are_called_so(folder, task, capsys):
+    for number in range(4):
+        picture(f"data/inputs/{number}.png")
+        Path("data", folder).mkdir(exist_ok=True)
+        values = (np.arange(40 * 48).reshape(40, 48) // 2 % 151).astype(np.uint8)
+        cv2.imwrite(f"data/{folder}/{number}.png", values)
+    drafted()
+    out = capsys.readouterr().out
+    assert f"Task: {task}" in out
+    other = "image-to-image takes them for pictures" if folder == "masks" else "segmentation takes them for classes"
+    assert f"there are 151 different values in 4 of them; --task {other}" in out
 
 
 def test_pages_are_the_depth_of_volumes():
@@ -358,6 +485,10 @@ def test_flags_are_answers():
         ([], "name a folder of data"),
         (["data", "--input", "data"], "name a folder of data"),
         (["data", "--target", "data"], "--target goes with --input, instead of a folder"),
+        (["--input", "data", "--test-target", "data"], "--test-target goes with --test-input, which is missing"),
+        (["data", "--columns", "age"], "--columns goes with a table; here are folders of classes, data/train"),
+        (["data", "--samples", "rows"], "--samples goes with arrays of HDF5, NumPy or Zarr; here are folders of"),
+        (["data", "--test-fraction", "0.5"], "--test-fraction: there is a test set, `./data/test/`"),
         (["data", "--epochs", "0"], "--epochs must be a positive integer, got 0"),
         (["data", "--batch-size", "-1"], "--batch-size must be a positive integer, got -1"),
         (["data", "--test-fraction", "1"], "--test-fraction must be a number at least 0 and less than 1, got 1.0"),
@@ -367,6 +498,7 @@ def test_flags_are_answers():
         (["data", "--network", "resnet19"], "--network resnet19: of classification there are resnet18, "),
         (["data", "--task", "segmentation"], "--task segmentation: this data is for classification"),
         (["data", "--out", "nowhere/a.json"], "cannot write to `nowhere/a.json`"),
+        (["nowhere", "--out", "nowhere/a.json"], "cannot write to `nowhere/a.json`"),  # before the data is looked at
     ],
 )
 def test_wrong_flags_are_told_and_nothing_is_written(options, said):
@@ -374,6 +506,124 @@ def test_wrong_flags_are_told_and_nothing_is_written(options, said):
     with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
         init.main([*options, "--yes"])
     assert [path.name for path in Path().iterdir()] == ["data"]
+
+
+def test_a_second_configuration_has_links_of_its_own():
+    classes_alone()
+    drafted()
+    first = sorted(Path("split").rglob("*.png"))
+    assert init.main(["data", "--yes", "--test-fraction", "0.5", "--out", "other.json"]) == 0
+    data = read("other.json").value["neural_network"]["data"]
+    assert (data["input_path"], data["test_input_path"]) == ("./split_other/train/", "./split_other/test/")
+    assert sorted(Path("split").rglob("*.png")) == first
+
+
+def test_a_configuration_that_is_replaced_takes_its_links_with_it():
+    classes_alone()
+    drafted()
+    drafted("--test-fraction", "0.5", "--force")
+    assert len([*Path("split/test").rglob("*.png")]) == 15
+    assert [path.name for path in Path().glob("split*")] == ["split"]
+
+
+def test_links_inside_the_data_are_none_of_it(monkeypatch):
+    classes_alone()
+    monkeypatch.chdir("data")
+    for _ in range(2):
+        values = drafted("--force", data="../data")
+        assert values["network"]["num_classes"] == 3
+        assert len([*Path("split").rglob("*.png")]) == 30
+
+
+def test_links_below_the_data_are_no_second_set(monkeypatch):
+    masks()
+    monkeypatch.chdir("data")
+    drafted(data=".")
+    drafted("--force", data=".")
+    assert len([*Path("split").rglob("*.jpg")]) == 10
+
+
+def test_commands_to_type_next_are_quoted(capsys):
+    classes()
+    assert init.main(["data", "--yes", "--out", "my config.json"]) == 0
+    assert "  rmldnn 'my config.json' " in capsys.readouterr().out
+
+
+def started(*arguments, redirected="", **environment):
+    program = "import sys; from rmldnn.cli import main; sys.exit(main(['init', *sys.argv[1:]]))"
+    command = ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare")
+    or subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs to mount a small disk",
+)
+@pytest.mark.parametrize("out", ["disk/config.json", "config.json"])
+def test_copies_without_room_are_told(out):
+    array("data/x.npy", normal(2000, 200))
+    array("data/y.npy", normal(2000))
+    Path("disk").mkdir()
+    program = "import sys; from rmldnn.cli import main; sys.exit(main(['init', *sys.argv[1:]]))"
+    mounted = 'mount -t tmpfs -o size=1m tmpfs disk && exec "$@"'
+    command = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-c",
+        mounted,
+        "sh",
+        sys.executable,
+        "-c",
+        program,
+        "data",
+        "--yes",
+        "--out",
+        out,
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == (ConfigError.exit_code if "disk" in out else 0)
+    told = "--test-fraction: `disk` has room for 1 MiB, but copies of rows need about 1.53 MiB" in result.stderr
+    assert told == ("disk" in out)
+
+
+def test_a_closed_input_asks_nothing():
+    classes_alone()
+    result = started("data", redirected="<&-")
+    assert result.returncode == 0, result.stderr
+    assert Path("config.json").is_file()
+
+
+def test_names_may_be_any_bytes():
+    classes_alone()
+    os.rename(b"data/cat", b"data/caf\xe9")  # noqa: PTH104 - as bytes
+    result = started("data", "--yes", PYTHONIOENCODING="utf-8:strict")
+    assert result.returncode == 0, result.stderr
+    assert rb"caf\udce9" in result.stdout
+
+
+def test_paths_that_no_configuration_can_hold_are_told():
+    classes()
+    os.rename(b"data", b"caf\xe9")  # noqa: PTH104 - as bytes
+    result = started(b"caf\xe9", "--yes")
+    assert result.returncode == ConfigError.exit_code
+    assert b"is not in UTF-8, as paths in a configuration must be; rename it" in result.stderr
+
+
+def test_links_to_themselves_are_told():
+    classes_alone()
+    Path("data/loop").symlink_to("loop")
+    with pytest.raises(DataError, match="cannot list `./data/`: Too many levels of symbolic links"):
+        init.main(["data", "--yes"])
+
+
+def test_links_to_nothing_are_told(capsys):
+    classes_alone()
+    Path("data/cat/99.png").symlink_to("nowhere")
+    init.main(["data", "--yes"])
+    assert Path("split/test").is_dir()
+    assert "99.png: cannot read this image: it is gone, or a link that leads nowhere" in capsys.readouterr().err
 
 
 def test_a_file_is_replaced_only_by_force():
@@ -416,7 +666,6 @@ def test_enter_takes_what_stands_in_brackets(answering, capsys):
     assert init.main(["data"]) == 0
     asked = read("config.json").value
     out = capsys.readouterr().out
-    assert [line for line in out.splitlines() if line.endswith("]: ")] == []  # a prompt has no end of line
     assert all(text in out for text in ("put aside, 0 for none [0.2]: ", "[resnet18]: ", "[34 x 34]: ", "Epochs ["))
     init.main(["data", "--yes", "--force"])
     assert read("config.json").value == asked
@@ -434,6 +683,13 @@ def test_wrong_answers_are_told_and_asked_again(answering, capsys):
     assert values["network"]["input_shape"] == [64, 64, 3]
 
 
+def test_the_size_of_copies_stands_in_the_question(answering, capsys):
+    rows()
+    answering("0", "")
+    assert init.main(["data"]) == 0
+    assert "part of the samples to put aside, 0 for none; all 1.25 KiB are copied [0.2]: " in capsys.readouterr().out
+
+
 def test_what_may_be_understood_in_several_ways_is_asked(answering):
     noisy()
     Path("data/inputs").rename("data/noisy")
@@ -441,6 +697,15 @@ def test_what_may_be_understood_in_several_ways_is_asked(answering):
     answering("2", "0", "", "", "")
     assert init.main(["data"]) == 0
     assert read("config.json").value["neural_network"]["data"]["target_type"] == "labels"
+
+
+def test_what_is_taken_of_several_ways_is_told(capsys):
+    for name in ("A", "B", "X", "Y"):
+        for number in range(3):
+            picture(f"data/{name}/{number}.png")
+    assert drafted()["network"]["num_classes"] == 4
+    out = capsys.readouterr().out
+    assert "1: folders of classes, data\n  2: pairs, data/X with data/Y\nThe first is taken; --input and" in out
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rmldnn.config.drafting.facts import PICTURE, Draft, Facts, Wishes
+from rmldnn.config.drafting.facts import PICTURE, Draft, Extent, Facts, Wishes
 from rmldnn.config.drafting.plain_layers import convolutions, dense
 from rmldnn.config.drafting.sizes import NO_FAMILY, OF_FIELDS, depth, is_cut
 from rmldnn.config.drafting.transforming import shift_of, transforms
 from rmldnn.config.keys import Values
 
-_IN_MEMORY = 5e8
+_IN_MEMORY = 1e9
+"""Bytes."""
 _ON_DISK = 2e9
 _FEW = 5000
 """Pictures with which the whole of YOLOv3 does not learn more than a narrower one."""
@@ -66,9 +67,9 @@ def _network(facts: Facts, wish: Wishes) -> Values:
 
 def _data(facts: Facts, wish: Wishes, remarks: dict[tuple[str, ...], str]) -> Values:
     data: Values = {**facts.data, "batch_size": wish.batch_size, "test_batch_size": wish.batch_size}
-    numbers = facts.samples * math.prod(wish.extent) * facts.channels
     cut = is_cut(facts, wish.extent)
-    if numbers * (math.prod(facts.usual) / math.prod(wish.extent) if cut else 1) <= _IN_MEMORY:
+    shared, own = transforms(facts, wish, cut=cut)
+    if _kept(facts, wish.extent if shared and "resize" in shared[0] else facts.usual) <= _IN_MEMORY:
         data["preload"] = True
     if cut:
         data["slicers"] = [{"name": "slices", "sizes": list(wish.extent)}]
@@ -79,7 +80,6 @@ def _data(facts: Facts, wish: Wishes, remarks: dict[tuple[str, ...], str]) -> Va
         written *= facts.outputs * (math.prod(wish.extent) if facts.task in ("segmentation", "image-to-image") else 1)
         if facts.tested and (facts.task == "detection" or written <= _ON_DISK):
             data["test_output_path"] = "./detections/" if facts.task == "detection" else "./predictions/"
-    shared, own = transforms(facts, wish, cut=cut)
     if shared:
         data["transforms"] = shared
     if own:
@@ -88,6 +88,14 @@ def _data(facts: Facts, wish: Wishes, remarks: dict[tuple[str, ...], str]) -> Va
         data["target_transforms"] = [{"normalize": shift}]
         remarks["data", "target_transforms"] = "predictions are (y - mean) / std as well"
     return data
+
+
+def _kept(facts: Facts, size: Extent) -> int:
+    """Bytes of both sets in memory, where samples are kept as they are before the first random transform."""
+    numbers = math.prod(size) * facts.channels
+    if facts.task in ("segmentation", "image-to-image"):
+        numbers += math.prod(size) * (facts.outputs if facts.task == "image-to-image" else 1)
+    return (facts.samples + facts.tested) * numbers * facts.width
 
 
 def _loss(facts: Facts) -> Any:

@@ -25,7 +25,7 @@ class Facts:
         tested: How many the test set has; 0 if there is none.
         least: The smallest extent of the inputs along each axis in space: (height, width) of pictures.
         most: The largest.
-        usual: The median.
+        usual: The median; that of the targets, where these are larger pictures.
         channels: Of the inputs.
         outputs: Classes, columns of numbers, or channels of the targets.
         classes: Names of classes, where they have some.
@@ -35,6 +35,8 @@ class Facts:
         targets: Mean and deviation of each channel of targets that are numbers; none of classes.
         resized: Whether targets have other extents than their inputs.
         sliced: Whether samples may be cut out of the arrays.
+        every: Whether all samples were looked at, so that none has another extent.
+        width: Bytes of a number.
         ignored: A class index of the targets that stands for no class.
     """
 
@@ -54,6 +56,8 @@ class Facts:
     targets: tuple[Sequence[float], Sequence[float]] | None = None
     resized: bool = False
     sliced: bool = False
+    every: bool = True
+    width: int = 1
     ignored: int | None = None
 
     @property

@@ -24,9 +24,10 @@ def transforms(facts: Facts, wish: Wishes, *, cut: bool) -> tuple[list[Values], 
     shared: list[Values] = []
     flat = facts.axes == PICTURE
     if facts.task == "detection":
-        size = list(wish.extent[::-1])
-        return [{"random_horizontal_flip": 0.5}, {"jitter_crop": 0.2}, {"letterbox": size}], []
-    other = not facts.least == facts.most == wish.extent or facts.resized
+        mirrored = [{"random_horizontal_flip": 0.5}] if _mirrors(facts) else []
+        return [*mirrored, {"jitter_crop": 0.2}, {"letterbox": list(wish.extent[::-1])}], []
+    alike = facts.least == facts.most == wish.extent and (facts.every or not facts.pixels)
+    other = facts.resized or not alike
     if other and (flat or facts.axes == VOLUME) and not cut:
         # pictures count width before height, volumes depth, height, width
         shared.append({"resize": list(wish.extent[::-1] if flat else wish.extent)})
@@ -48,7 +49,7 @@ def _mirrors(facts: Facts) -> bool:
     Not where targets are numbers, such as angles, and not where pictures are grey, as scans and writing are, or classes
     are called by a side, a letter or a digit.
     """
-    if facts.task != "classification":
+    if facts.task not in ("classification", "detection"):
         return facts.task != "regression"
     words = [{*re.findall(r"[a-z]+", name.lower())} for name in facts.classes]
     sides, short = any(one & _SIDES for one in words), all(len(name) <= _LETTERS for name in facts.classes)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmldnn.data.layouts.layout import Layout, Pair
-from rmldnn.data.layouts.listing import Entry, Set, kind_of, set_of, stem, words
+from rmldnn.data.layouts.listing import Entry, Set, beginning, kind_of, set_of, stem, words
 from rmldnn.data.layouts.pairs import TESTS, names_of_classes, pictures_of
 from rmldnn.errors import DataError
 
 _NO_BOXES = frozenset({"captions", "keypoints", "panoptic", "stuff", "results", "predictions", "config", "package"})
 """Words of JSON files that are none of boxes."""
+
+_START = 2**20
+"""Bytes of a file in which one of the keys of COCO stands."""
 
 
 def coco(root: Entry) -> Iterator[Layout]:
@@ -19,7 +22,7 @@ def coco(root: Entry) -> Iterator[Layout]:
     for folder in root.below():
         for name in folder.files:
             below = f"{folder.path}/{name}"[len(root.path) :]
-            if kind_of(name) == "json" and not _NO_BOXES & {*words(name)}:
+            if kind_of(name) == "json" and not _NO_BOXES & {*words(name)} and _annotates(f"{folder.path}/{name}"):
                 which = set_of(name) or set_of(below)
                 if which not in files or "instances" in words(name):
                     files[which] = f"{folder.path}/{name}"
@@ -36,6 +39,12 @@ def coco(root: Entry) -> Iterator[Layout]:
     yield Layout("boxes", "images", "coco", Pair(pictures, files[train]), test)
 
 
+def _annotates(file: str) -> bool:
+    """Whether a file begins as annotations do."""
+    start = beginning(file, _START)
+    return any(key in start for key in (b'"images"', b'"annotations"', b'"categories"'))
+
+
 def darknet(root: Entry) -> Iterator[Layout]:
     """Text files of boxes beside their pictures."""
 
@@ -43,9 +52,10 @@ def darknet(root: Entry) -> Iterator[Layout]:
         pictures, texts = ({stem(one) for one in folder.files if kind_of(one) == kind} for kind in ("images", "txt"))
         return len(pictures & texts) * 2 > len(pictures) > 0
 
-    sets = {set_of(one.name): Pair(one.path, one.path) for one in root.folders if holds(one)}
-    if holds(root):
-        sets.setdefault("", Pair(root.path, root.path))
+    parts = [one for one in root.folders if holds(one)]
+    sets = {set_of(one.name): Pair(one.path, one.path) for one in parts}
+    if holds(root) or (len(parts) > 1 and {*sets} == {""}):
+        sets[""] = Pair(root.path, root.path)
     train = sets.get("train") or sets.get("")
     if train is not None:
         test = next((sets[one] for one in TESTS if one in sets), None)

@@ -37,7 +37,8 @@ class Layout:
         test: The test set, if there is one.
         keys: Further keys of `data`.
         notes: What was passed over.
-        doubtful: Whether its words may as well be names of classes.
+        doubtful: How many folders lie beside each other where its words may as well be names of classes; else 0.
+        named: Whether somebody named the paths, none of which is then left out.
     """
 
     form: Form
@@ -47,7 +48,8 @@ class Layout:
     test: Pair | None = None
     keys: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
-    doubtful: bool = False
+    doubtful: int = 0
+    named: bool = False
 
 
 def forms(kind: str) -> tuple[Any, str]:

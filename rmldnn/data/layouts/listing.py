@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from rmldnn.data.decode import SUFFIXES
+from rmldnn.data.discovery import MADE
 from rmldnn.disk import absent
 from rmldnn.errors import DataError
 
@@ -49,26 +50,11 @@ _WEAK_WORDS: dict[Role, str] = {
     "target": "y out clean high hr highres sharp field fields facies",
 }
 """Words that may as well be names of classes."""
-_OF_CLASSES = frozenset(
-    [
-        "mask",
-        "masks",
-        "label",
-        "labels",
-        "annotation",
-        "annotations",
-        "gt",
-        "truth",
-        "groundtruth",
-        "seg",
-        "segs",
-        "segmentation",
-        "segmentations",
-        "trimap",
-        "trimaps",
-        "facies",
-    ]
+_WORDS_OF_CLASSES = (
+    "mask masks label labels annotation annotations gt truth groundtruth seg segs segmentation segmentations trimap "
+    "trimaps facies"
 )
+"""Of targets that are classes of pixels."""
 _SETS = {word: which for which, several in _WORDS_OF_SETS.items() for word in several.split()}
 _ROLES, _WEAK = (
     {word: role for role, several in known.items() for word in several.split()}
@@ -96,8 +82,14 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
-        return os.path.basename(self.path)  # noqa: PTH119 - there may be millions
+        """The last part of the path; of `.` and `..` the name that the folder has."""
+        name = os.path.basename(self.path)  # noqa: PTH119 - there may be millions
+        return Path(self.path).resolve().name if name in ("", ".", "..") else name
+
+    @property
+    def named(self) -> str:
+        """The path, with its name in it."""
+        return self.path if self.path.endswith(self.name) else os.path.normpath(f"{self.path}/../{self.name}")
 
     @cached_property
     def own(self) -> Counter[str]:
@@ -128,6 +120,7 @@ def entry(path: str) -> Entry:
     """
     if not os.path.exists(path):  # noqa: PTH110
         raise DataError(absent(path))
+    path = path.rstrip("/") or "/"  # names are what follows the last slash
     if not os.path.isdir(path):  # noqa: PTH112
         return Entry(path, kind=kind_of(path))
     return _folder(path, (os.path.realpath(path),))
@@ -146,19 +139,35 @@ def _folder(path: str, above: tuple[str, ...]) -> Entry:
     for one in entries:
         if one.name.startswith(".") or one.name == "__MACOSX":
             continue
-        if one.is_dir():
+        if _is_folder(one):
             real = os.path.realpath(one.path)
-            if real not in above and len(above) < _DEPTH:
+            if real not in above and len(above) < _DEPTH and not Path(one.path, MADE).exists():
                 folders.append(_folder(one.path, (*above, real)))
         else:
             files.append(one.name)
     return Entry(path, folders, files)
 
 
+def _is_folder(one: os.DirEntry[str]) -> bool:
+    try:
+        return one.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def kind_of(name: str) -> str:
     """What a file is by its suffix; empty if that is unknown."""
     lower = name.lower()
     return "nifti" if lower.endswith(".nii.gz") else _KINDS.get(os.path.splitext(lower)[1], "")  # noqa: PTH122
+
+
+def beginning(file: str, size: int) -> bytes:
+    """The first bytes of a file; none of one that cannot be read, which is told when it is needed."""
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(size)
+    except OSError:
+        return b""
 
 
 def stem(name: str) -> str:
@@ -178,7 +187,7 @@ def set_of(name: str) -> Set:
 
 def speaks_of_classes(path: str) -> bool:
     """Whether the last names of a path say that classes of pixels lie there: `masks/train/`, not `clean/train/`."""
-    return not _OF_CLASSES.isdisjoint(word for name in Path(path).parts[-2:] for word in words(name))
+    return any(word in _WORDS_OF_CLASSES.split() for name in Path(path).parts[-2:] for word in words(name))
 
 
 def role_of(name: str) -> tuple[Role, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rmldnn.data.layouts.layout import Layout, Pair, forms
@@ -24,28 +24,31 @@ def pairs(root: Entry) -> Iterator[Layout]:
             theirs = other.main("images", *ARRAYS, *(["txt"] if kind == "images" else []))
             form, target_type = forms(theirs)
             if kind and form and one is not other and not _inside(one, other):
-                test, notes = _test(roles, which, kind, theirs)
+                test, notes = _test(roles, kind, theirs)
                 named: dict[str, Any] = names_of_classes(other, root) if theirs == "txt" else {}
                 train = Pair(_narrow(one, kind), _narrow(other, theirs))
-                yield Layout(form, kind, target_type, train, test, named, notes, doubtful=weak)
+                doubtful = max(weak.get(side.path, 0) for side in (one, other))
+                yield Layout(form, kind, target_type, train, test, named, notes, doubtful)
 
 
-def roles_in(root: Entry) -> tuple[Roles, bool]:
-    """Which set and which side of it the folders and arrays are, by their words; and whether some words are weak.
+def roles_in(root: Entry) -> tuple[Roles, Mapping[str, int]]:
+    """Which set and which side of it the folders and arrays are, by their words.
+
+    Of those with weak words, by their paths, it is told as well how many lie beside each other.
 
     A folder that names its set, but no side of it, and holds files, is `plain`.
     """
     found: Roles = defaultdict(list)
-    doubtful = False
+    doubtful: dict[str, int] = {}
 
     def visit(folder: Entry, which: Set, role: Role) -> None:
-        nonlocal doubtful
-        children = [*folder.folders, *_arrays(folder)]
-        for child in filter(lambda one: one.kinds, children):
+        children = [child for child in (*folder.folders, *_arrays(folder)) if child.kinds]
+        for child in children:
             here, weak = role_of(stem(child.name) if child.kind else child.name)
             now, side = set_of(child.name) or which, here or role
             if side and (now or not any(set_of(one.name) for one in child.folders)):
-                doubtful = doubtful or weak
+                if weak:
+                    doubtful[child.path] = len(children)
                 found[now, side].append(child)
             elif child.folders or side:
                 if set(child.own) & {"images"} and now and not side:
@@ -82,17 +85,16 @@ def _narrow(folder: Entry, kind: str) -> str:
     return folder.path
 
 
-def _test(roles: Roles, train: Set, kind: str, theirs: str) -> tuple[Pair | None, list[str]]:
+def _test(roles: Roles, kind: str, theirs: str) -> tuple[Pair | None, list[str]]:
     """The test set of pairs: that of a validation before a test, which is then left for the end."""
     found: Pair | None = None
     notes = []
-    sets: Sequence[Set] = ("val", "test", "") if train else ("val", "test")
-    for which in sets:
+    for which in TESTS:
         inputs = [one for one in roles[which, "input"] or roles[which, "plain"] if one.kinds[kind]]
         targets = [one for one in roles[which, "target"] if one.kinds[theirs]]
-        if found is None and inputs and targets and which:
+        if found is None and inputs and targets:
             found = Pair(_narrow(inputs[0], kind), _narrow(targets[0], theirs))
-        elif inputs and which:
+        elif inputs:
             why = "it is not needed to train" if targets else "it has no targets"
             notes.append(f"{inputs[0].path} is left out: {why}")
     return found, notes
@@ -111,12 +113,24 @@ def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
     return {}
 
 
+def _together(root: Entry, parts: Sequence[Entry]) -> str | None:
+    """The folder that holds these and no other pictures."""
+    count = sum(one.kinds["images"] for one in parts)
+    holding = (
+        one.path
+        for one in root.below()
+        if one.kinds["images"] == count and all(one is part or _inside(one, part) for part in parts)
+    )
+    return next(holding, None) if len(parts) > 1 else parts[0].path
+
+
 def pictures_of(root: Entry, which: Set) -> str | None:
-    """The folder of the pictures of a set: its own, else the one of all pictures."""
+    """The folder of the pictures of a set: its own, else the one of all pictures; none if they lie in several."""
     roles, _ = roles_in(root)
-    for one in (*roles[which, "input"], *roles[which, "plain"], *roles["", "input"]):
-        if one.kinds["images"]:
-            return one.path
+    for several in (roles[which, "input"], roles[which, "plain"], roles["", "input"]):
+        parts = [one for one in several if one.kinds["images"]]
+        if parts:
+            return _together(root, parts)
     for one in root.folders:
         if which and set_of(one.name) == which and one.kinds["images"]:
             return one.path

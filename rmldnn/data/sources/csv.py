@@ -21,6 +21,10 @@ from rmldnn.errors import ConfigError, DataError, Problem
 _log = logging.getLogger("rmldnn")
 
 _SUFFIXES = (".csv", ".tsv", ".txt")
+_MOST = 2**16
+"""Classes that are called by numbers, at most."""
+_FEW, _FOR_EACH = 100, 10
+"""As many as these, or for each row, are no quantities."""
 
 
 class Csv(Source):
@@ -81,7 +85,8 @@ def csv(
             but the first by default.
         meaning: What they hold. `classes`: names of classes, whose indices count the names of the training set in
             alphabetical order; or whole numbers, which are the indices, from 0. `numbers`: as many targets as columns.
-            `auto`: classes where it is one column of names, or of whole numbers.
+            `auto`: classes where it is one column of names, or of whole numbers that may be indices: below 65536, and
+            below 100 or 10 times the rows.
 
     Returns:
         The source; None if no path is configured.
@@ -111,12 +116,12 @@ def csv(
     _require_filled(file, rows, wanted)
     lines, known = [line for line, _ in rows], side.training.classes if isinstance(side.training, Csv) else None
     if meaning == "auto":
-        meaning = "classes" if (bool(known) if known is not None else _name_classes(rows)) else "numbers"
+        meaning = "classes" if (bool(known) if known is not None else _are_classes(rows)) else "numbers"
     if meaning == "numbers":
         return Csv(side.inputs, file, lines, _numbers(file, rows, wanted), {})
     if len(wanted) > 1:
         raise ConfigError(Problem("data.columns", f"must name the one column of the classes{some('', wanted)}"))
-    classes = known or _classes([name for _, (name,) in rows])
+    classes = known or _classes(file, [name for _, (name,) in rows])
     return Csv(side.inputs, file, lines, _indices(file, rows, classes), classes)
 
 
@@ -126,17 +131,25 @@ def _require_filled(file: str, rows: Sequence[Row], columns: Sequence[str]) -> N
             raise DataError(f"{file}:{line}: the column `{columns[row.index('')]}` is empty; fill it")
 
 
-def _name_classes(rows: Sequence[Row]) -> bool:
-    """Whether rows have one cell that is a name or a whole number, or all numbers are whole."""
-    return all(len(row) == 1 for _, row in rows) and (
-        all(_whole(text) for _, (text,) in rows) or not all(_is_number(text) for _, (text,) in rows)
-    )
+def _are_classes(rows: Sequence[Row]) -> bool:
+    """Whether rows have one cell each, and these are whole numbers that may be indices, or not all of them numbers."""
+    if any(len(row) != 1 for _, row in rows):
+        return False
+    names = [name for _, (name,) in rows]
+    if all(map(_whole, names)):
+        return max(map(int, names)) < min(_MOST, max(_FEW, _FOR_EACH * len(names)))
+    return not all(map(_is_number, names))
 
 
-def _classes(names: Sequence[str]) -> dict[str, int]:
+def _classes(file: str, names: Sequence[str]) -> dict[str, int]:
     """The index of each class."""
     if all(map(_whole, names)):
-        return {str(index): index for index in range(max(map(int, names)) + 1)}
+        count = max(map(int, names)) + 1
+        if count > _MOST:
+            raise DataError(
+                f"{file}: class indices count from 0 up to {_MOST - 1} at most, got {count - 1}; name classes"
+            )
+        return {str(index): index for index in range(count)}
     return {name: index for index, name in enumerate(sorted(set(names)))}
 
 

@@ -36,6 +36,7 @@ MASKS = replace(
 BOXES = replace(
     MASKS,
     task="detection",
+    classes=["cat", "house"],
     data={"input_type": "images", "target_type": "coco", "input_path": "./a/", "target_path": "./b.json", **TEST},
 )
 VOLUMES = replace(
@@ -136,6 +137,28 @@ def test_pictures_of_one_size_that_fits_are_not_resized():
     assert drafted(of_size(PICTURES, (600, 800)))["data"]["transforms"][0] == {"resize": [224, 168]}
 
 
+def test_pictures_of_which_not_all_were_seen_are_resized():
+    assert drafted(replace(PICTURES, every=False))["data"]["transforms"][0] == {"resize": [64, 48]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        (of_size(PICTURES, (400, 600)), True),  # 1200 x 224 x 149 x 3, made smaller before they are kept
+        (of_size(BOXES, (400, 600)), True),  # 1200 x 400 x 600 x 3 = 864 MB, kept whole
+        (replace(of_size(BOXES, (400, 600)), tested=500), False),
+        (replace(of_size(BOXES, (400, 600)), width=2), False),
+        (replace(of_size(MASKS, (256, 256)), samples=3500, tested=0), True),  # 3500 x 256 x 256 x (3 + 1) = 918 MB
+        (replace(of_size(MASKS, (256, 256)), samples=3500), True),
+        (replace(of_size(MASKS, (256, 256)), samples=3700), False),
+        (replace(VOLUMES, samples=50, tested=0), True),  # 50 x 100 x 200 x 150 x (1 + 1)
+        (replace(VOLUMES, samples=50, tested=0, width=4), False),
+    ],
+)
+def test_samples_are_kept_in_memory_if_they_fit(facts, kept):
+    assert ("preload" in drafted(facts)["data"]) == kept
+
+
 def test_targets_of_another_size_are_resized():
     assert drafted(replace(MASKS, task="image-to-image", resized=True))["data"]["transforms"][0] == {"resize": [64, 48]}
 
@@ -150,6 +173,8 @@ def test_targets_of_another_size_are_resized():
         (replace(PICTURES, task="regression"), False),
         (MASKS, True),
         (BOXES, True),
+        (replace(BOXES, classes=["left hand", "right hand"]), False),
+        (replace(BOXES, classes=[*"0123456789"]), False),
         (VOLUMES, False),
     ],
 )

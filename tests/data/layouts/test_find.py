@@ -1,4 +1,4 @@
-"""What a folder holds, told by names alone: files here are empty."""
+"""What a folder holds, told by names: files here are empty, but for JSON files, which begin as those of COCO."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def holding(tmp_path, monkeypatch):
         for name in names.split():
             path = tmp_path / "data" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.write_text('{"info": {}, "images": []' if name.endswith(".json") else "")
         return "data"
 
     return holding
@@ -117,20 +117,71 @@ CASES = {
         "images/train/1.jpg images/val/2.jpg labels/train/1.txt labels/val/2.txt",
         ("boxes", "images", "yolo", pair("images/train", "labels/train"), pair("images/val", "labels/val")),
     ),
+    "classes that are called as sets are": (
+        "train/1.jpg bus/1.jpg car/1.jpg",
+        ("folders", "images", "labels", pair(""), None),
+    ),
+    "pictures in parts": (
+        "images_part_1/1.jpg images_part_2/2.jpg meta.csv",
+        ("table", "images", "csv", pair("", "meta.csv"), None),
+    ),
+    "pictures in parts beside a test": (
+        "train/images_1/1.jpg train/images_2/2.jpg test/images/3.jpg train.csv",
+        ("table", "images", "csv", pair("train", "train.csv"), None),
+    ),
     "Darknet": ("1.jpg 1.txt 2.jpg 2.txt", ("boxes", "images", "yolo", pair("", ""), None)),
 }
 
 
+@pytest.mark.parametrize("end", ["", "/", "//"])
 @pytest.mark.parametrize("case", CASES)
-def test_layout_is_recognised(case, holding):
+def test_layout_is_recognised(case, end, holding):
     names, expected = CASES[case]
-    (found,) = find(holding(names))
+    (found,) = find(holding(names) + end)
     assert (found.form, found.input_type, found.target_type, found.train, found.test) == expected
 
 
 def test_weak_words_are_told_as_ambiguous(holding):
     one, other = find(holding("noisy/1.png clean/1.png"))
     assert (one.form, other.form) == ("pairs", "folders")
+
+
+@pytest.mark.parametrize("names", ["A/1.png B/1.png X/1.png Y/1.png", "low/1.png medium/1.png high/1.png"])
+def test_weak_words_among_other_folders_are_rather_classes(names, holding):
+    one, other = find(holding(names))
+    assert (one.form, other.form) == ("folders", "pairs")
+
+
+def test_json_files_of_other_content_are_no_annotations(holding, tmp_path):
+    folder = holding("train/cat/1.jpg train/dog/1.jpg val/cat/1.jpg val/dog/1.jpg")
+    for name in ("train.json", "val.json"):
+        (tmp_path / "data" / name).write_text('{"cat": 0, "dog": 1}')
+    (found,) = find(folder)
+    assert found.form == "folders"
+
+
+def test_what_annotations_lack_does_not_hide_what_else_there_is(holding):
+    (found,) = find(holding("cat/1.jpg dog/1.jpg train.json val.json images/1.jpg"))
+    assert found.form == "folders"
+
+
+@pytest.mark.parametrize(("rows", "form"), [("1.jpg,0\n2.jpg,1\n", "table"), ("0,cat\n0,cat\n1,dog\n", "folders")])
+def test_a_table_that_names_pictures_goes_before_their_folders(rows, form, holding, tmp_path):
+    folder = holding("train/a/1.jpg train/b/2.jpg")
+    (tmp_path / "data/labels.csv").write_text(f"name,kind\n{rows}")
+    assert find(folder)[0].form == form
+
+
+def test_a_table_names_pictures_in_folders_of_any_name(holding, tmp_path):
+    folder = holding("batch_a/1.jpg batch_b/2.jpg")
+    (tmp_path / "data/labels.csv").write_text("name,kind\n1,0\n2,1\n")
+    one, other = find(folder)
+    assert (one.form, one.train, other.form) == ("table", pair("", "labels.csv"), "folders")
+
+
+def test_boxes_beside_pictures_in_parts_are_rather_one_set(holding):
+    one, other = find(holding("a/1.jpg a/1.txt b/2.jpg b/2.txt"))
+    assert (one.form, one.train, other.form) == ("boxes", pair("", ""), "folders")
 
 
 def test_two_kinds_of_targets_are_two_layouts(holding):
@@ -150,17 +201,42 @@ def test_classes_deeper_than_their_folders_get_tags(holding):
     assert found.keys == {"training_tag": "train", "test_tag": "test"}
 
 
+@pytest.mark.parametrize("folder", ["data", "data/", "data//"])
+def test_classes_deeper_than_their_folders_are_below_a_name(folder, holding):
+    holding("cat/a/1.jpg dog/1.jpg")
+    (found,) = find(folder)
+    assert (found.train, found.keys) == (pair(""), {"training_tag": "data"})
+
+
+@pytest.mark.parametrize(("folder", "path"), [(".", "../data"), ("./", "../data"), ("..", "../../data")])
+def test_the_folder_that_one_is_in_has_a_name(folder, path, holding, tmp_path, monkeypatch):
+    holding("cat/a/1.jpg dog/1.jpg")
+    monkeypatch.chdir(tmp_path / "data" / ("cat" if folder == ".." else ""))
+    (found,) = find(folder)
+    assert (found.train.input, found.keys) == (path, {"training_tag": "data"})
+
+
+def test_given_folders_of_sets_may_end_in_slashes(holding):
+    holding("train/cat/a/1.jpg train/dog/1.jpg test/cat/1.jpg")
+    found = given("data/train/", None, "data/test/", None)
+    assert (found.train, found.test) == (pair("train"), pair("test"))
+    assert found.keys == {"training_tag": "train", "test_tag": "test"}
+
+
 def test_names_of_classes_are_found(holding):
     (found,) = find(holding("images/1.jpg labels/1.txt labels/classes.txt"))
     assert found.keys == {"class_names": "data/labels/classes.txt"}
 
 
-@pytest.mark.parametrize("names", ["1.jpg 2.jpg", "1.jpg 1_mask.png 2.jpg 2_mask.png", "train/images/1.jpg"])
+@pytest.mark.parametrize(
+    "names", ["1.jpg 2.jpg", "1.jpg 1_mask.png 2.jpg 2_mask.png", "train/images/1.jpg", "images/1.jpg val/1.jpg"]
+)
 def test_what_is_not_recognised_is_told_with_what_is(names, holding):
     with pytest.raises(DataError) as caught:
         find(holding(names))
     assert all(
-        text in str(caught.value) for text in ("train/<class>/", "images/ and masks/", "--input", "--test-target")
+        text in str(caught.value)
+        for text in ("train/<class>/", "images/ and masks/", "Arrays of one file", "--input", "--test-target")
     )
 
 
@@ -194,7 +270,7 @@ def test_hidden_files_and_folders_above_themselves_are_passed_over(holding, tmp_
 def test_given_paths_say_their_types(names, target, expected, holding):
     holding(names)
     assert given("data/a", f"data/{target}", None, None) == Layout(
-        expected[0], "numpy" if "npy" in names else "images", expected[1], pair("a", target)
+        expected[0], "numpy" if "npy" in names else "images", expected[1], pair("a", target), named=True
     )
 
 

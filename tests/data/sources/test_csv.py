@@ -44,6 +44,17 @@ def test_names_of_classes_count_in_alphabetical_order(opened):
     assert Path(source.locate(0)).name == "train.csv:3"
 
 
+@pytest.mark.parametrize(("largest", "meaning"), [(99, "classes"), (100, "values"), (10_000_000, "values")])
+def test_large_whole_numbers_are_quantities(opened, largest, meaning):
+    source = opened(f"file,class\na/1.png,2\na/2.png,0\nb/3.png,{largest}\n")
+    assert source.meaning == meaning
+
+
+def test_large_indices_are_told(opened):
+    with pytest.raises(DataError, match=r"train.csv: class indices count from 0 up to 65535 at most, got 65536"):
+        opened("file,class\na/1.png,2\na/2.png,0\nb/3.png,65536\n", meaning="classes")
+
+
 def test_whole_numbers_are_indices(opened):
     source = opened("file,class\na/1.png,2\na/2.png,0\nb/3.png,02\n")
     assert (everything(source), list(source.classes)) == ([2, 0, 2], ["0", "1", "2"])
