@@ -11,7 +11,7 @@ import rmldnn
 
 PACKAGE = Path(rmldnn.__file__).parent
 DOORS = {
-    "hydra": {"config/instantiate.py", "config/translate.py", "config/overrides.py"},
+    "hydra": {"config/instantiate.py", "config/hydras.py", "config/overrides.py"},
     "omegaconf": {"config/translate.py"},
     "deepspeed": {"engine/deepspeed.py"},
     "pydantic": {"component.py"},
