@@ -96,6 +96,9 @@ def read(spec: Spec, texts: Sequence[str]) -> Wanted:
         message = 'has no parameters; name several values, optimizer=adam,sgd, or write "sweep": {"optimizer": [...]}'
         raise ConfigError(Problem(SECTION, message, spec.document.name))
     space = Space({path: domain(given) for path, given in parameters.items()})
+    problems = [faults.placed(item) for item in _unsayable(space)]
+    if problems:
+        raise ConfigError(problems)
     base = _tried(spec, space, changes, faults)
     problems = [faults.placed(item) for item in _senseless(sweep(**settings), space, base)]
     if problems:
@@ -139,6 +142,15 @@ def _section(spec: Spec, texts: Sequence[str]) -> tuple[Values, Values, list[str
             raise ConfigError(Problem(f"{SECTION}.{key}", "is not there, so it cannot be taken away", COMMAND_LINE))
     own |= listed
     return {**section, **own}, own, changes
+
+
+def _unsayable(space: Space) -> Iterator[Problem]:
+    """Values that no command line of a trial can say."""
+    for path, item in space.domains.items():
+        for value in item.values if isinstance(item, Choices) else ():
+            if not overrides.sayable(value):
+                message = f"cannot hand {show(value)} to a run; keys of objects have to be plain words"
+                yield Problem(f"{SECTION}.{path}", message)
 
 
 def _senseless(settings: Settings, space: Space, base: Values) -> Iterator[Problem]:
