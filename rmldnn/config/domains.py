@@ -32,7 +32,8 @@ class Choices:
         if len(self.values) <= _MANY or not all(_is_number(value, (int, float)) for value in self.values):
             return self.values
         kinds = [[value for value in self.values if type(value) is kind] for kind in (int, float)]
-        return tuple(dict.fromkeys([self.values[0], *(choose(some) for some in kinds if some for choose in (min, max))]))
+        ends = [end for some in kinds if some for end in (min(some), max(some))]
+        return tuple(dict.fromkeys([self.values[0], *ends]))
 
 
 @dataclass(frozen=True)

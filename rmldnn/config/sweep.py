@@ -55,7 +55,7 @@ def check_sweep(section: Values | None) -> Iterator[Problem]:
 def _doubled(path: str) -> Problem:
     """The problem of `sweep.optimizer=adam,sgd`."""
     if path in catalog.only(SECTION).parameters:
-        return Problem(f"{SECTION}.{path}", f"cannot be swept: it is a setting of the sweep; give one value to `{path}`")
+        return Problem(f"{SECTION}.{path}", "cannot be swept: it is a setting of the sweep; give it one value")
     return Problem(f"{SECTION}.{path}", f"takes no `{SECTION}.` before it on the command line; write {path}=a,b")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rmldnn.engine.ranks import Ranks, surroundings
 from rmldnn.errors import COMMAND_LINE, ConfigError, DataError, LaunchError, Problem, RmldnnError
+from rmldnn.launching import here
 from rmldnn.output.run_folder import STATES
 from rmldnn.verbs import plugged
 
@@ -74,6 +75,8 @@ def sweep(options: argparse.Namespace, load: Callable[[], Spec]) -> int:
     """
     if Ranks.from_environment().world > 1:
         raise LaunchError("a launcher has started several processes; a sweep starts its own: --workers, --procs")
+    if options.procs:
+        here.number(options.procs)  # which refuses what is none
     spec = load()
     from rmldnn.sweeps import space
 
@@ -84,7 +87,7 @@ def sweep(options: argparse.Namespace, load: Callable[[], Spec]) -> int:
 def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     from rmldnn.config import translate
     from rmldnn.output.records import connect
-    from rmldnn.sweeps import plots, report, settings
+    from rmldnn.sweeps import identity, plots, report, settings
     from rmldnn.sweeps.driver import Plan, described, drive
     from rmldnn.sweeps.space import assigned
     from rmldnn.sweeps.study import Study, required
@@ -96,20 +99,28 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     workers, devices = _workers(options.workers)
     required(chosen)
     world = int(options.procs) if (options.procs or "").isdecimal() else 1
+    read = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *([options.file] if options.file else [])}
+    then = identity.contents(read)
     found = tried(spec, wanted, place, lenient=options.lenient, world=world)
     if found.problems:
         raise ConfigError(found.problems)
     if found.faults:
         raise DataError("; ".join(found.faults))
-    study = Study(place, chosen, wanted.space, wanted.base)
+    study = Study(place, chosen, wanted.space, wanted.base, retry=not options.resume)
     monitor = chosen.monitor
-    plan = Plan(_command(options, wanted.changes), wanted.base, monitor, workers, devices, surroundings())
+
+    def changed() -> list[str]:
+        now = identity.contents(read)
+        return sorted(name for name in read if then.get(name) != now.get(name))
+
+    command = _command(options, wanted.changes)
+    plan = Plan(command, wanted.base, monitor, workers, devices, surroundings(), world, changed)
 
     def written() -> None:
         with study.alone():
-            trials = study.trials()
-            report.write_table(place, trials)
-            top = report.best(trials, minimize=chosen.minimize)
+            report.write_table(place, study.trials())
+        with study.alone(report.BEST):  # checkpoints may be large, and others need not wait for their copies
+            top = report.best(study.trials(), minimize=chosen.minimize)
             told = report.about(*top, monitor, study.identity) if top is not None else {}
             if top is not None and report.kept(place) != told:
                 config = translate.compose(spec, [*wanted.changes, *assigned(top[0].values)]).values
@@ -132,6 +143,11 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     finally:
         disconnect()
     top = report.best(trials, minimize=chosen.minimize)
+    others = study.others()
+    if others:
+        print(f"Other workers still run {others} of the trials")
+    if top is None and others:
+        return 0
     if top is None:
         raise RmldnnError(f"no trial of the sweep was completed; see `{place / report.TABLE}`")
     print(f"Best: trial {top[0].number}; its configuration and network: {place / report.BEST}")

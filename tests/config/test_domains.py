@@ -40,7 +40,10 @@ def test_bounds_of_numbers_are_no_integers():
         ({"uniform": [1]}, "sweep.key.uniform: must be a list of 2 numbers"),
         ({"log": [1, 2], "step": 1}, "sweep.key.step: has no meaning"),
         ({"integer": [1, 9], "step": 0.5}, "sweep.key.step: must be a positive integer, got 0.5"),
-        ({"integer": [0, 10], "step": 3}, "sweep.key.step: must lead from 0 to 10, got 3; take another one, or end with 9"),
+        (
+            {"integer": [0, 10], "step": 3},
+            "sweep.key.step: must lead from 0 to 10, got 3; take another one, or end with 9",
+        ),
         ({"uniform": [0, 1], "step": 0.3}, "step: must lead from 0 to 1, got 0.3; take another one, or end with 0.9"),
         ({"integer": [1, 2], "step": 3}, "sweep.key.step: must lead from 1 to 2, got 3; take another one"),
         ([1, "a", 1.0], "sweep.key: names 1.0 twice"),

@@ -9,7 +9,9 @@ from rmldnn.config.overrides import sayable, spelt, values
 TEXTS = some.text(some.sampled_from("ab\\'\"\n\t ,:{}[]()=$1é"), max_size=6)
 PLAIN = some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False) | TEXTS
 WORDS = some.text(some.sampled_from("ab_.:/, ()\\"), max_size=5).map("k{}k".format)
-ANYTHING = some.recursive(PLAIN, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(WORDS, inner, max_size=3))
+ANYTHING = some.recursive(
+    PLAIN, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(WORDS, inner, max_size=3)
+)
 
 
 @given(ANYTHING)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import time
 from pathlib import Path
@@ -14,7 +13,6 @@ pytest.importorskip("optuna")
 from rmldnn.cli import main
 from rmldnn.config import spec
 from rmldnn.sweeps import space
-from rmldnn.sweeps.driver import Plan
 from rmldnn.sweeps.settings import sweep
 from rmldnn.sweeps.study import Study
 from rmldnn.sweeps.trial import Outcome
@@ -132,19 +130,6 @@ def test_a_wrong_sweep_starts_nothing(pictures, config, capsys, words, code, tol
     assert main(["config.json", *words]) == code
     assert told in capsys.readouterr().err
     assert not Path("sweeps").exists()
-
-
-def test_workers_share_out_gpus_or_cores():
-    plan = Plan([], {}, "test_loss", 2, ["4", "5", "6"], {})
-    assert [plan.surroundings(slot) for slot in range(2)] == [
-        {"CUDA_VISIBLE_DEVICES": "4,6"},
-        {"CUDA_VISIBLE_DEVICES": "5"},
-    ]
-    crowded = Plan([], {}, "test_loss", 3, ["4", "5"], {})
-    assert [crowded.surroundings(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == ["4", "5", "4"]
-    (threads,) = Plan([], {}, "test_loss", 2, [], {}).surroundings(0).values()
-    assert int(threads) == max(1, len(os.sched_getaffinity(0)) // 2)
-    assert Plan([], {}, "test_loss", 2, [], {"OMP_NUM_THREADS": "7"}).surroundings(1) == {"OMP_NUM_THREADS": "7"}
 
 
 def test_a_job_of_slurm_is_a_worker_of_the_sweep(pictures, config, fork_server):
