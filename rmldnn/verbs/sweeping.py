@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from rmldnn.engine.ranks import Ranks, surroundings
 from rmldnn.errors import COMMAND_LINE, ConfigError, DataError, LaunchError, Problem, RmldnnError
-from rmldnn.launching import here
 from rmldnn.output.run_folder import STATES
 from rmldnn.verbs import plugged
 
@@ -40,15 +39,31 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", help="trials of a sweep at once (1); auto: one for each GPU")
 
 
-def require_multirun(given: argparse.Namespace) -> None:
+def require_multirun(given: argparse.Namespace, only: Sequence[str] = ()) -> None:
     """Refuses options of a sweep where there is none.
+
+    Args:
+        given: The command line.
+        only: Further options that are for sweeps with this command.
 
     Raises:
         ConfigError: There are such.
     """
-    for option in () if given.multirun else ("--sweep-folder", "--workers"):
+    for option in () if given.multirun else ("--sweep-folder", "--workers", *only):
         if getattr(given, option.lstrip("-").replace("-", "_"), None) is not None:
             message = "is for sweeps, and this is a single run; add -m, or leave it out"
+            raise ConfigError(Problem(option, message, COMMAND_LINE))
+
+
+def require_numbers(given: argparse.Namespace) -> None:
+    """Refuses numbers of workers and processes that are none, before anything else.
+
+    Raises:
+        ConfigError: There are such.
+    """
+    for option, text in (("--workers", given.workers), ("--procs", given.procs)):
+        if text is not None and text != AUTO and (not text.isdecimal() or int(text) < 1):
+            message = f"must be a positive integer or `{AUTO}`, got `{text}`"
             raise ConfigError(Problem(option, message, COMMAND_LINE))
 
 
@@ -75,8 +90,7 @@ def sweep(options: argparse.Namespace, load: Callable[[], Spec]) -> int:
     """
     if Ranks.from_environment().world > 1:
         raise LaunchError("a launcher has started several processes; a sweep starts its own: --workers, --procs")
-    if options.procs:
-        here.number(options.procs)  # which refuses what is none
+    require_numbers(options)
     spec = load()
     from rmldnn.sweeps import space
 
@@ -166,15 +180,8 @@ def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
 
 
 def _workers(text: str | None) -> tuple[int, list[str]]:
-    """How many trials run at once, and the GPUs that they share out.
-
-    Raises:
-        ConfigError: It is no number.
-    """
+    """How many trials run at once, and the GPUs that they share out."""
     text = text or "1"
-    if text != AUTO and (not text.isdecimal() or int(text) < 1):
-        message = f"must be a positive integer or `{AUTO}`, got `{text}`"
-        raise ConfigError(Problem("--workers", message, COMMAND_LINE))
     if text == "1":
         return 1, []
     given = surroundings().get("CUDA_VISIBLE_DEVICES")
