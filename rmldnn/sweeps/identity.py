@@ -80,6 +80,12 @@ def contents(names: Iterable[str]) -> dict[str, str]:
     return {name: content for name, content in told.items() if content}
 
 
+def changed(then: Mapping[str, str]) -> list[str]:
+    """Names of files that hold something else than they did then; see `contents`."""
+    now = contents(then)
+    return [name for name in then if now.get(name) != then[name]]
+
+
 def _differing(then: Values, now: Values) -> Iterator[str]:
     for path in dict.fromkeys([*leaves(then), *leaves(now)]):
         if _unheard_of(path, then, now):

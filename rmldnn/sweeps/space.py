@@ -99,7 +99,7 @@ def read(spec: Spec, texts: Sequence[str]) -> Wanted:
     problems = [faults.placed(item) for item in _unsayable(space)]
     if problems:
         raise ConfigError(problems)
-    base = _tried(spec, space, changes, faults)
+    base = _composed(spec, space, changes, faults)
     problems = [faults.placed(item) for item in _senseless(sweep(**settings), space, base)]
     if problems:
         raise ConfigError(problems)
@@ -175,7 +175,7 @@ def _key(text: str) -> str:
     return text.partition("=")[0].lstrip("+~")
 
 
-def _tried(spec: Spec, space: Space, changes: Sequence[str], faults: Faults) -> Values:
+def _composed(spec: Spec, space: Space, changes: Sequence[str], faults: Faults) -> Values:
     """The composed configuration of the first probe, after a look at those of all.
 
     Raises:

@@ -47,7 +47,7 @@ def following(
         failed: Those that failed before, and are tried once more.
     """
     if len(known) < total:
-        params = _untried(grid, known) if grid is not None else {}
+        params = _combination(grid, known) if grid is not None else {}
         if params is not None:
             return max(known, default=-1) + 1, params
     for number, found in failed.items():
@@ -56,7 +56,7 @@ def following(
     return None
 
 
-def _untried(space: Space, known: Mapping[int, Any]) -> Values | None:
+def _combination(space: Space, known: Mapping[int, Any]) -> Values | None:
     """The first combination that there is no trial of; one that was just taken may have no values yet."""
     tried = [{**found.system_attrs.get("fixed_params", {}), **found.params} for found in known.values()]
     for values in space.grid():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,8 +114,8 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     workers, devices = _workers(options.workers)
     required(chosen)
     world = int(options.procs) if (options.procs or "").isdecimal() else 1
-    read = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *([options.file] if options.file else [])}
-    then = identity.contents(read)
+    names = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *_files(options.file, spec)}
+    read = identity.contents(names)
     found = tried(spec, wanted, place, lenient=options.lenient, world=world)
     if found.problems:
         raise ConfigError(found.problems)
@@ -123,11 +124,8 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     study = Study(place, chosen, wanted.space, wanted.base, retry=not options.resume)
     monitor = chosen.monitor
 
-    def changed() -> list[str]:
-        now = identity.contents(read)
-        return sorted(name for name in read if then.get(name) != now.get(name))
-
     command = _command(options, wanted.changes)
+    changed = partial(identity.changed, read)
     plan = Plan(command, wanted.base, monitor, workers, devices, surroundings(), world, changed)
 
     def written() -> None:
@@ -167,6 +165,12 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     print(f"Best: trial {top[0].number}; its configuration and network: {place / report.BEST}")
     print(f"All trials: {place / report.TABLE}" + (f"; plots: {drawn[0].parent}" if drawn else ""))
     return 0
+
+
+def _files(file: str | None, spec: Spec) -> set[str]:
+    """The configuration file, and those of the user's own groups, which each trial reads as it starts."""
+    places = spec.document.elsewhere.values()
+    return {name for name in (file, *(place.rpartition(":")[0] for place in places)) if name}
 
 
 def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:

@@ -138,3 +138,15 @@ def test_files_are_named_by_the_file_and_by_parameters():
     base = {"checkpoints": {"load": "w.pt"}, "data": {"input_path": ["x", "y"]}, "layers": [{"class_name": "Dense"}]}
     assert list(identity.named(identity.NETWORKS, space, base)) == ["w.pt", "./a.json", "./b.json"]
     assert list(identity.named(identity.DATA, space, base)) == ["x", "y"]
+
+
+def test_files_that_were_changed_or_removed_are_named():
+    for name in "abc":
+        Path(name).write_text("as it was")
+    then = identity.contents(["a", "b", "c", "never there"])
+    assert identity.changed(then) == []
+    Path("b").write_text("as it is")
+    Path("c").unlink()
+    assert identity.changed(then) == ["b", "c"]
+    Path("b").write_text("as it was")
+    assert identity.changed(then) == ["c"]

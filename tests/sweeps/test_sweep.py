@@ -16,6 +16,7 @@ from rmldnn.sweeps import space
 from rmldnn.sweeps.settings import sweep
 from rmldnn.sweeps.study import Study
 from rmldnn.sweeps.trial import Outcome
+from rmldnn.verbs import sweeping
 from tests.processes import ended, started
 
 pytestmark = pytest.mark.slow
@@ -147,6 +148,15 @@ def test_a_worker_for_whom_nothing_is_left_has_not_failed(pictures, config, fork
         study.tell(trial, Outcome("failed", failure="no room"))
     result = fork_server(pictures, "config.json", "-m", "--resume")
     assert (result.code, "no trial of the sweep was completed" in result.err) == (1, True)
+
+
+def test_files_of_own_groups_are_files_of_the_sweep(pictures):
+    Path("loss").mkdir()
+    Path("loss/mine.yaml").write_text("function: NLL\n")
+    Path("config.yaml").write_text("defaults:\n- /rmldnn\n- override /loss: mine\n- preset: exact\n- _self_\n")
+    loaded = spec.load("config.yaml", changes=["num_epochs=1"])
+    assert sweeping._files("config.yaml", loaded) == {"config.yaml", "loss/mine.yaml"}
+    assert sweeping._files(None, loaded) == {"loss/mine.yaml"}
 
 
 def test_a_file_that_is_changed_ends_the_sweep_with_the_running_trial(endless, config):
