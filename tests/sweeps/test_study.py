@@ -246,6 +246,15 @@ def test_a_copy_has_the_value_of_another_trial_and_is_not_the_best(tmp_path):
     assert not (failed.folder / "model").exists()
 
 
+@pytest.mark.parametrize("state", ["complete", "pruned", "failed"])
+def test_a_trial_that_has_ended_keeps_no_states(tmp_path, state):
+    study = opened(tmp_path, RATES)
+    trial = study.next()
+    (trial.folder / "state/epoch_1_sample_0").mkdir(parents=True)
+    study.tell(trial, Outcome(state, 1.0, 1, 1))
+    assert not (trial.folder / "state").exists()
+
+
 def test_states_that_a_killed_worker_left_behind_a_trial_are_removed(tmp_path):
     trial = complete(opened(tmp_path, RATES))
     state = trial.folder / "state/epoch_1_sample_0"
