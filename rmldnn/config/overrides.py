@@ -205,6 +205,14 @@ def _json(value: str) -> Any:
         return None if value[:1] in tuple("[{'\"") or not value else value
 
 
+def sayable(value: Any) -> bool:
+    """Whether a value can be said on a command line: keys of objects may not be such as `1`, `null` or `it's`."""
+    try:
+        return bool(values([f"x={spelt(value)}"])["x"] == value)
+    except ConfigError:
+        return False
+
+
 def spelt(value: Any) -> str:
     """A plain value in Hydra's grammar, in which keys have no quotes, and backslashes count before quotes only."""
     if isinstance(value, dict):
@@ -217,14 +225,6 @@ def spelt(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return json.dumps(value)
-
-
-def sayable(value: Any) -> bool:
-    """Whether a value can be said on a command line: keys of objects may not be such as `1`, `null` or `it's`."""
-    try:
-        return bool(values([f"x={spelt(value)}"])["x"] == value)
-    except ConfigError:
-        return False
 
 
 def _take(item: Override, changes: Changes) -> Problem | None:
