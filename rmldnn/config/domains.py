@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from rmldnn.component import near_miss, show
@@ -13,6 +15,8 @@ from rmldnn.errors import Problem
 STEP = "step"
 KINDS = ("uniform", "log", "integer", "log_integer")
 """Keys that name a range by its bounds: numbers and whole numbers, those of `log` alike in each order of magnitude."""
+_MANY = 8
+"""Numbers of a list above which the least and the greatest stand for those between."""
 _FORMS = 'a list of values, or a range such as {"log": [1e-5, 1e-2]}'
 
 
@@ -24,8 +28,12 @@ class Choices:
 
     @property
     def probes(self) -> tuple[Any, ...]:
-        """Values that stand for all of them."""
-        return self.values
+        """Values that stand for all of them, the first of them first."""
+        if len(self.values) <= _MANY or not all(_is_number(value, (int, float)) for value in self.values):
+            return self.values
+        kinds = [[value for value in self.values if type(value) is kind] for kind in (int, float)]
+        ends = [end for some in kinds if some for end in (min(some), max(some))]
+        return tuple(dict.fromkeys([self.values[0], *ends]))
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,19 @@ def domain(given: Any) -> Domain:
     return Range(kind, low, high, given.get(STEP))
 
 
+def written(value: Any) -> str:
+    """A value as JSON, in which what is equal is written alike: 1.0 as 1."""
+    return json.dumps(_alike(value), sort_keys=True, ensure_ascii=False)
+
+
+def _alike(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _alike(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_alike(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def faults(path: str, given: Any) -> Iterator[Problem]:
     """Every problem of a domain as a user has written it.
 
@@ -82,7 +103,8 @@ def faults(path: str, given: Any) -> Iterator[Problem]:
     if isinstance(given, list):
         if not given:
             yield Problem(path, f"must be {_FORMS}, got an empty list")
-        doubles = [value for index, value in enumerate(given) if _within(value, given[:index])]
+        texts = [written(value) for value in given]
+        doubles = [value for index, value in enumerate(given) if texts[index] in texts[:index]]
         if doubles:
             yield Problem(path, f"names {show(doubles[0])} twice; remove one of them")
         return
@@ -96,9 +118,10 @@ def faults(path: str, given: Any) -> Iterator[Problem]:
     if len(kinds) > 1 or (not kinds and all(key in (*KINDS, STEP) for key in given)):
         yield Problem(path, f"must be {_FORMS}, with one of {', '.join(map(_code, KINDS))}, got {show(given)}")
     elif kinds:
-        yield from _bounds(f"{path}.{kinds[0]}", kinds[0], given[kinds[0]])
+        wrong = list(_bounds(f"{path}.{kinds[0]}", kinds[0], given[kinds[0]]))
+        yield from wrong
         if STEP in given:
-            yield from _step(f"{path}.{STEP}", kinds[0], given[STEP])
+            yield from _step(f"{path}.{STEP}", kinds[0], given[STEP], [] if wrong else given[kinds[0]])
 
 
 def _bounds(path: str, kind: str, bounds: Any) -> Iterator[Problem]:
@@ -112,20 +135,22 @@ def _bounds(path: str, kind: str, bounds: Any) -> Iterator[Problem]:
         yield Problem(path, f"must be greater than 0 throughout, got {show(bounds)}; `uniform` may begin with 0")
 
 
-def _step(path: str, kind: str, step: Any) -> Iterator[Problem]:
+def _step(path: str, kind: str, step: Any, bounds: list[float]) -> Iterator[Problem]:
     if kind.startswith("log"):
         yield Problem(path, "has no meaning for ranges that grow by factors; remove it, or write a list of values")
     elif not _is_number(step, (int,) if kind == "integer" else (int, float)) or step <= 0:
         what = "a positive integer" if kind == "integer" else "a number greater than 0"
         yield Problem(path, f"must be {what}, got {show(step)}")
+    elif bounds:
+        low, high, every = (Decimal(str(number)) for number in (*bounds, step))
+        if (high - low) % every:
+            last = low + (high - low) // every * every
+            message = f"must lead from {low} to {high}, got {show(step)}; take another one, or end with {last}"
+            yield Problem(path, message if last > low else message.partition(", or")[0])
 
 
 def _is_number(value: Any, kinds: tuple[type[int] | type[float], ...]) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _within(value: Any, others: list[Any]) -> bool:
-    return any(value == other and isinstance(value, bool) is isinstance(other, bool) for other in others)
 
 
 def _code(word: str) -> str:

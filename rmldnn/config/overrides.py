@@ -25,6 +25,10 @@ from rmldnn.errors import COMMAND_LINE, ConfigError, Problem
 
 _KEY = re.compile(r"\$\{[\w.\[\]]*\}")
 """A reference to another key, `${data.batch_size}`; all others may ask a resolver, as `${oc.env:HOME}` does."""
+_SPECIAL = re.compile(r"[\\()\[\]{}:=, \t]")
+"""What has a meaning in Hydra's grammar where there are no quotes."""
+_QUOTED = re.compile(r"(\\*)('|$)")
+"""Where backslashes have a meaning within quotes."""
 _FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "engine", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""
 _PART = re.compile(rf"((optimizer|network)\.({'|'.join(PARTS)}))(\.type)?")
@@ -216,14 +220,25 @@ def _json(value: str) -> Any:
         return None if value[:1] in tuple("[{'\"") or not value else value
 
 
+def sayable(value: Any) -> bool:
+    """Whether a value can be said on a command line: keys of objects may not be such as `1`, `null` or `it's`."""
+    try:
+        return bool(values([f"x={spelt(value)}"])["x"] == value)
+    except ConfigError:
+        return False
+
+
 def spelt(value: Any) -> str:
-    """A plain value in Hydra's grammar."""
+    """A plain value in Hydra's grammar, in which keys have no quotes, and backslashes count before quotes only."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{spelt(item)}" for key, item in value.items()) + "}"
+        keys = {key: _SPECIAL.sub(r"\\\g<0>", str(key)) for key in value}
+        return "{" + ",".join(f"{keys[key]}:{spelt(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return f"[{','.join(map(spelt, value))}]"
     if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return "'" + _QUOTED.sub(lambda found: found[1] * 2 + (found[2] and "\\'"), value) + "'"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return json.dumps(value)
 
 

@@ -9,14 +9,28 @@ from typing import Any
 
 from rmldnn.component import unknown_key
 from rmldnn.config import catalog, domains
-from rmldnn.config.groups import GROUPS
+from rmldnn.config.groups import GROUPS, PRESET
 from rmldnn.config.keys import SECTIONS, TOP, Values
 from rmldnn.errors import Problem
 
 SECTION = "sweep"
-PRESET = "preset"
-OWN = ("run_folder", "outfile", "checkpoints.resume", "checkpoints.save", "checkpoints.keep")
-"""What the sweep itself gives each trial."""
+FOLDER = "--sweep-folder"
+OWN = {
+    "run_folder": FOLDER,
+    "outfile": FOLDER,
+    "checkpoints.save": FOLDER,
+    "checkpoints.resume": FOLDER,
+    "checkpoints.keep": f"{SECTION}.monitor",
+    "data.test_output_path": FOLDER,
+    "data.hdf5_outfile": FOLDER,
+}
+"""What the sweep itself sets in each trial, and what users write for it."""
+_PATH = re.compile(r"[\w.@/\[\]]+")
+
+
+def own(path: str) -> str | None:
+    """What users write for a key that the sweep sets in each trial; None if it does not."""
+    return next((told for key, told in OWN.items() if f"{path}.".replace("[", ".[").startswith(f"{key}.")), None)
 
 
 def check_sweep(section: Values | None) -> Iterator[Problem]:
@@ -28,15 +42,21 @@ def check_sweep(section: Values | None) -> Iterator[Problem]:
         word = re.split(r"[.\[]", path)[0]
         if word not in known or not _PATH.fullmatch(path):
             yield unknown_key(path, SECTION, [*catalog.only(SECTION).parameters, *known])
-        elif word == SECTION or path in OWN:
-            yield Problem(f"{SECTION}.{path}", "cannot be swept: the sweep gives each trial a place of its own")
+        elif word == SECTION:
+            yield _doubled(path.removeprefix(f"{SECTION}."))
+        elif told := own(path):
+            yield Problem(f"{SECTION}.{path}", f"cannot be swept: the sweep sets it in each trial (`{told}`)")
         elif "${" in json.dumps(given, default=str):
             yield Problem(f"{SECTION}.{path}", "cannot refer to anything by `${...}`; write what it stands for")
         else:
             yield from domains.faults(f"{SECTION}.{path}", given)
 
 
-_PATH = re.compile(r"[\w.@/\[\]]+")
+def _doubled(path: str) -> Problem:
+    """The problem of `sweep.optimizer=adam,sgd`."""
+    if path in catalog.only(SECTION).parameters:
+        return Problem(f"{SECTION}.{path}", "cannot be swept: it is a setting of the sweep; give it one value")
+    return Problem(f"{SECTION}.{path}", f"takes no `{SECTION}.` before it on the command line; write {path}=a,b")
 
 
 def split(section: Mapping[str, Any]) -> tuple[Values, Values]:

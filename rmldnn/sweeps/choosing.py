@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from typing import Any
 
-from rmldnn.component import show
-from rmldnn.config.domains import Choices, Domain
+from rmldnn.config.domains import Choices, Domain, written
 from rmldnn.config.keys import Values
 from rmldnn.errors import ConfigError, Problem
 from rmldnn.sweeps.settings import Settings
@@ -84,5 +84,18 @@ def distribution(optuna: Any, item: Domain) -> Any:
 
 
 def label(value: Any) -> Any:
-    """What a value of a list is called in the study, which knows texts and numbers only."""
-    return value if value is None or isinstance(value, (str, int, float)) else show(value, limit=10**6)
+    """What a value of a list is called in the study, which knows texts and numbers only, and takes true for 1.
+
+    A text that reads like something else has quotes: no two values are called alike.
+    """
+    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return value
+    return value if isinstance(value, str) and not _is_json(value) else written(value)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

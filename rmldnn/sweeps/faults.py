@@ -8,17 +8,8 @@ from dataclasses import dataclass
 
 from rmldnn.config.domains import Domain, Range
 from rmldnn.config.spec import Spec
-from rmldnn.config.sweep import SECTION
+from rmldnn.config.sweep import FOLDER, SECTION, own
 from rmldnn.errors import COMMAND_LINE, Problem
-
-_FOLDER = "--sweep-folder"
-OURS = {
-    "checkpoints.keep.best": f"{SECTION}.monitor",
-    "run_folder": _FOLDER,
-    "checkpoints.save": _FOLDER,
-    "outfile": _FOLDER,
-}
-"""What the sweep itself sets in each trial, and what users write for it."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +26,9 @@ class Faults:
 
     def placed(self, problem: Problem) -> Problem:
         """A problem of the section `sweep` with its place: the command line, or a line of the file."""
-        own = _items(problem.path.removeprefix(f"{SECTION}."))
+        path = _items(problem.path.removeprefix(f"{SECTION}."))
         known = [
-            word for word in (*self.listed, *(self.spec.values.get(SECTION) or ())) if own.startswith(_items(word))
+            word for word in (*self.listed, *(self.spec.values.get(SECTION) or ())) if path.startswith(_items(word))
         ]
         if max(known, key=len, default="") in self.listed:
             return dataclasses.replace(problem, place=COMMAND_LINE)
@@ -50,14 +41,12 @@ class Faults:
             problem: Of the composed configuration.
             domains: The parameters.
         """
-        if problem.path in OURS:
-            told = OURS[problem.path]
-            if told != _FOLDER:
-                return self.placed(Problem(told, problem.message))
-            return Problem(told, problem.message, COMMAND_LINE)
-        own = _items(problem.path)
+        if told := own(problem.path):
+            ours = Problem(told, problem.message)
+            return dataclasses.replace(ours, place=COMMAND_LINE) if told == FOLDER else self.placed(ours)
+        place = _items(problem.path)
         paths = [path for path in domains if path == problem.path] or [
-            path for path in domains if own.startswith(_items(path)) or _items(path).startswith(own)
+            path for path in domains if place.startswith(_items(path)) or _items(path).startswith(place)
         ]
         if not paths or not problem.path:
             return problem

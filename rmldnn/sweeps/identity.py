@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import itertools
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rmldnn.config.domains import Choices
+from rmldnn.config import catalog
+from rmldnn.config.domains import Choices, written
 from rmldnn.config.groups import at, leaves
-from rmldnn.config.keys import Values
+from rmldnn.config.keys import CHOSEN, PLAIN, Values
+from rmldnn.config.sweep import OWN
 from rmldnn.disk import sha256
 from rmldnn.sweeps.settings import Settings
 from rmldnn.sweeps.space import Space
 
 _HARMLESS = (
-    "data.num_workers", "data.test_output_path", "data.hdf5_outfile", "tracking", "debug", "debug_interval",
-    "run_folder", "outfile", "checkpoints.save", "checkpoints.interval", "checkpoints.format", "checkpoints.keep",
-    "checkpoints.resume", "checkpoints.state_interval", "checkpoints.shard_size",
+    *OWN, "data.num_workers", "tracking", "debug", "debug_interval", "checkpoints.interval", "checkpoints.format",
+    "checkpoints.state_interval", "checkpoints.shard_size",
 )  # fmt: skip
 """Keys that may be others when a sweep goes on: trials are compared all the same."""
-_NAMING = re.compile(r"layers(\..*)?|multigrid\.networks|checkpoints\.load|data\.(test_)?(input|target)_path")
-"""Keys that name files by which trials differ."""
+NETWORKS = re.compile(r"layers(\..*)?|multigrid\.networks|checkpoints\.load")
+DATA = re.compile(r"data\.(test_)?(input|target)_path")
+"""Keys that name files and folders by which trials differ."""
 _LARGEST = 64 * 2**20
 """Bytes of a file that is read for it; of a larger one its size has to do."""
+_ENTRIES = 10**5
+"""Names in a folder, and in those below it, that are looked at."""
 
 
 def identity(space: Space, settings: Settings, base: Values) -> dict[str, Any]:
@@ -36,10 +44,10 @@ def identity(space: Space, settings: Settings, base: Values) -> dict[str, Any]:
         base: The composed configuration of the first trial.
     """
     return {
-        "parameters": {path: repr(item) for path, item in space.domains.items()},
+        "parameters": {path: written(dataclasses.asdict(item)) for path, item in space.domains.items()},
         "monitor": settings.monitor.lower(),
         "configuration": json.loads(json.dumps(base)),
-        "files": {name: _content(Path(name)) for name in _files(space, base) if Path(name).is_file()},
+        "files": contents([*named(NETWORKS, space, base), *named(DATA, space, base)]),
     }
 
 
@@ -52,26 +60,74 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[str
     """
     told = [key for key in ("parameters", "monitor") if then.get(key, now[key]) != now[key]]
     told += _differing(then.get("configuration", now["configuration"]), now["configuration"])
-    files = then.get("files", {})
-    return told + [f"content of `{name}`" for name, now in now["files"].items() if files.get(name, now) != now]
+    files = {**now["files"], **then.get("files", {})}
+    return told + [f"content of `{name}`" for name, content in now["files"].items() if files[name] != content]
+
+
+def named(keys: re.Pattern[str], space: Space, base: Values) -> Iterator[str]:
+    """Files and folders that trials name by these keys."""
+    given = [(path, at(base, path)) for path in leaves(base)]
+    given += [(path, list(item.values)) for path, item in space.domains.items() if isinstance(item, Choices)]
+    for path, value in given:
+        if keys.fullmatch(path):
+            yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
+
+
+def contents(names: Iterable[str]) -> dict[str, str]:
+    """What is in files and folders that are there: of a file its bytes, of a folder the names and sizes below it."""
+    found = {name: Path(name) for name in names}
+    told = {name: _file(path) if path.is_file() else _folder(path) for name, path in found.items() if path.exists()}
+    return {name: content for name, content in told.items() if content}
+
+
+def changed(then: Mapping[str, str]) -> list[str]:
+    """Names of files that hold something else than they did then; see `contents`."""
+    now = contents(then)
+    return [name for name in then if now.get(name) != then[name]]
 
 
 def _differing(then: Values, now: Values) -> Iterator[str]:
     for path in dict.fromkeys([*leaves(then), *leaves(now)]):
+        if _unheard_of(path, then, now):
+            continue
         pair = at(then, path), at(now, path)
         harmless = any(f"{path}.".startswith(f"{key}.") for key in _HARMLESS)
         if pair[0] != pair[1] and not harmless and not any(isinstance(value, dict) and value for value in pair):
             yield f"`{path}`"  # what an object holds has paths of its own
 
 
-def _files(space: Space, base: Values) -> Iterator[str]:
-    named = [(path, at(base, path)) for path in leaves(base)]
-    named += [(path, list(item.values)) for path, item in space.domains.items() if isinstance(item, Choices)]
-    for path, value in named:
-        if _NAMING.fullmatch(path):
-            yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
+def _unheard_of(path: str, then: Values, now: Values) -> bool:
+    """Whether a key was not known then, as its section had no such key, and does now what was done without it."""
+    section, _, key = path.rpartition(".")
+    before, kind = at(then, section) if section else then, CHOSEN.get(section)
+    if not isinstance(before, dict) or key in before:
+        return False
+    forms = [catalog.only(group) for group in PLAIN.get(section, ())]
+    chosen = catalog.find(kind[0], str(at(now, f"{section}.{kind[1]}"))) if kind else None
+    known = [form.defaults[key] for form in (*forms, *([chosen] if chosen else [])) if key in form.defaults]
+    return bool(known) and written(known[0]) == written(at(now, path))
 
 
-def _content(file: Path) -> str:
-    size = file.stat().st_size
-    return sha256(file) if size <= _LARGEST else f"{size} bytes"
+def _file(path: Path) -> str:
+    size = path.stat().st_size
+    return sha256(path) if size <= _LARGEST else f"{size} bytes"
+
+
+def _folder(path: Path) -> str:
+    """Names and sizes of a folder of data; nothing of one in which the run itself may write."""
+    if Path.cwd().is_relative_to(path.resolve()):
+        return ""
+    digest = hashlib.sha256()
+    for name, size in itertools.islice(_entries(path), _ENTRIES):
+        digest.update(f"{name} {size}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _entries(path: Path) -> Iterator[tuple[str, int]]:
+    """Files of a folder and of those below it, by name; hidden ones are no data."""
+    for place, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            file = Path(place, name)
+            if not name.startswith(".") and file.exists():
+                yield str(file.relative_to(path)), file.stat().st_size

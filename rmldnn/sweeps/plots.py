@@ -7,7 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from rmldnn.sweeps.study import Study
+from rmldnn.disk import reason, replacing
+from rmldnn.sweeps.record import Record
 
 log = logging.getLogger("rmldnn")
 
@@ -18,7 +19,7 @@ _TELLING = 10
 """Completed trials without which the importance of parameters is chance."""
 
 
-def draw(study: Study, monitor: str) -> list[Path]:
+def draw(study: Record, monitor: str) -> list[Path]:
     """Writes `history.png`, `parallel_coordinate.png` and `importance.png`, and says what cannot be drawn.
 
     Args:
@@ -40,7 +41,6 @@ def draw(study: Study, monitor: str) -> list[Path]:
         log.info("No plots: matplotlib is not installed; type: pip install 'rmldnn[sweep]'")
         return []
     folder = study.folder / PLOTS
-    folder.mkdir(exist_ok=True)
     made = []
     for name, draw_one, words in (
         ("history", drawings.plot_optimization_history, {"target_name": monitor}),
@@ -52,9 +52,13 @@ def draw(study: Study, monitor: str) -> list[Path]:
             log.info("No plot `%s`: it needs %d completed trials", path.name, _TELLING)
             continue
         try:
+            folder.mkdir(exist_ok=True)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 _save(draw_one(study.optunas, **words), path)
+        except OSError as error:
+            log.warning("No plot `%s`: cannot write to `%s`: %s", path.name, folder, reason(error, folder))
+            continue
         except (
             ImportError,
             ValueError,
@@ -76,5 +80,8 @@ def _save(axes: Any, path: Path) -> None:
     if path.stem == "parallel_coordinate":
         for one in figure.axes:
             one.set_facecolor("0.7")  # the worst trials are drawn white
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    pyplot.close("all")
+    try:
+        with replacing(path) as partial:  # several workers may end together
+            figure.savefig(partial, format="png", dpi=120, bbox_inches="tight")
+    finally:
+        pyplot.close("all")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,18 +20,18 @@ from rmldnn.sweeps.trial import MODEL, Outcome, Trial
 
 TABLE = "trials.csv"
 BEST = "best_model"
-_COLUMNS = ("trial", "state", "value", "epoch", "epochs", "seconds")
+_COLUMNS = ("trial", "state", "value", "epoch", "epochs", "seconds", "copy_of")
 
 Trials = Sequence[tuple[Trial, Outcome]]
 
 
 def best(trials: Trials, *, minimize: bool) -> tuple[Trial, Outcome] | None:
-    """The best of the trials that were completed; of equals the first."""
+    """The best of the trials that were run and completed; of equals the first."""
     sign = 1 if minimize else -1
     done = [
         (sign * outcome.value, trial.number, trial, outcome)
         for trial, outcome in trials
-        if outcome.state == "complete" and outcome.value is not None
+        if outcome.state == "complete" and outcome.value is not None and outcome.copy_of is None
     ]
     return min(done, key=lambda item: item[:2])[2:] if done else None
 
@@ -42,14 +43,21 @@ def write_table(folder: Path, trials: Trials) -> None:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([*_COLUMNS, *parameters, "failure"])
     for trial, outcome in trials:
-        rows.writerow([*_row(trial, outcome), *(trial.values.get(path) for path in parameters), outcome.failure])
+        values = ["" if path not in trial.values else _cell(trial.values[path]) for path in parameters]
+        rows.writerow([*_row(trial, outcome), *values, outcome.failure])
     with saving(str(folder / TABLE)), replacing(folder / TABLE) as partial:
         partial.write_text(text.getvalue(), encoding="utf-8")
 
 
 def _row(trial: Trial, outcome: Outcome) -> list[object]:
     value = "" if outcome.value is None else outcome.value
-    return [trial.number, outcome.state, value, outcome.epoch or "", outcome.epochs, outcome.seconds]
+    copy = "" if outcome.copy_of is None else outcome.copy_of
+    return [trial.number, outcome.state, value, outcome.epoch or "", outcome.epochs, outcome.seconds, copy]
+
+
+def _cell(value: object) -> str:
+    """A value for programs: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def about(trial: Trial, outcome: Outcome, monitor: str, sweep: str) -> Values:
@@ -74,16 +82,21 @@ def keep(folder: Path, trial: Trial, told: Values, config: Mapping[str, object])
         told: What it reached; see `about`.
         config: Its composed configuration, with the user's own places of outputs.
     """
-    new, old = folder / f".{BEST}", folder / BEST
+    old = folder / BEST
     with saving(str(old)):
-        shutil.rmtree(new, ignore_errors=True)
+        for left in folder.glob(f".{BEST}.*"):
+            shutil.rmtree(left, ignore_errors=True)  # NFS may keep names of open files for a while
+        place = Path(tempfile.mkdtemp(dir=folder, prefix=f".{BEST}."))
+        new = place / "new"
         new.mkdir()
         for path in (trial.folder / MODEL).glob("model_checkpoint_best.*"):
             shutil.copyfile(path, new / path.name)
         for name, content in (("config.json", {ROOT: config}), ("trial.json", told)):
             (new / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists():
+            old.rename(place / "old")
         new.rename(old)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def kept(folder: Path) -> Values:
@@ -111,7 +124,7 @@ def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
             "" if outcome.value is None else number(outcome.value),
             f"{outcome.epoch}/{outcome.epochs}" if outcome.epoch else "",
             f"{outcome.seconds:.1f}",
-            *(shown(trial.values.get(path)) for path in parameters),
+            *(shown(trial.values[path]) if path in trial.values else "" for path in parameters),
             outcome.failure,
         ]
         for trial, outcome in ranked
@@ -122,4 +135,4 @@ def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
 
 def shown(value: object) -> str:
     """A value of a parameter, for people."""
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else _cell(value)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
+import math
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rmldnn.disk import lockable
-from rmldnn.engine.leaving import SIGNALS, leave_with_parent
-from rmldnn.errors import COMMAND_LINE, RmldnnError
+from rmldnn.config.sweep import own
+from rmldnn.engine.leaving import SIGNALS
+from rmldnn.errors import COMMAND_LINE
 from rmldnn.output.places import saving
-from rmldnn.output.run_folder import HISTORY, LOCK
-from rmldnn.sweeps.faults import OURS
+from rmldnn.output.run_folder import HISTORY
+from rmldnn.sweeps import process
 from rmldnn.sweeps.space import assigned
 from rmldnn.sweeps.trial import LOG, MODEL, Outcome, Trial
 
@@ -28,7 +27,7 @@ _ERROR = "rmldnn: error: "
 _FROM_OUTSIDE = (*SIGNALS, signal.SIGKILL)
 """What ends the process of a trial without any fault of the trial's: batch systems, people, the kernel."""
 _PATIENCE = 120.0
-"""Seconds for which a run that was left alone may save its state, and let go of its folder."""
+"""Seconds for which a run that was told to leave, or left alone, may save its state and let go of its folder."""
 
 
 def places(trial: Trial, base: Mapping[str, Any], monitor: str) -> list[str]:
@@ -61,40 +60,44 @@ class Running:
         command: The command line behind `rmldnn`, without the trial's values.
         environment: Its variables.
         monitor: What is to become best.
+        base: The composed configuration.
+        part: Cores that it has to keep to; all that there are if None.
 
     Raises:
-        RmldnnError: Its log cannot be written.
+        RmldnnError: Its log cannot be written, or no process can be started.
     """
 
-    def __init__(self, trial: Trial, command: Sequence[str], environment: Mapping[str, str], monitor: str) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        monitor: str,
+        base: Mapping[str, Any],
+        part: Collection[int] | None = None,
+    ) -> None:
         self.trial = trial
         self._monitor = monitor
         self._pruned = False
         self._changed = 0.0
+        self._latest = math.inf
         if trial.goes_on:
-            _wait(trial.folder)
-        words = [sys.executable, "-m", "rmldnn", *command, *assigned(trial.values)]
+            process.require_free(trial.folder, _PATIENCE)
+        words = [sys.executable, "-m", "rmldnn", *command, *assigned(trial.values), *places(trial, base, monitor)]
         self._log = trial.folder / LOG
         with saving(str(self._log)), self._log.open("ab") as log:
             log.write(f"$ {shlex.join(words)}\n".encode())
             log.flush()
             self._start = log.tell()
-            self._process = subprocess.Popen(  # noqa: S603 - a program of ours
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,  # Ctrl-C reaches it once and by us
-                preexec_fn=leave_with_parent,  # a worker that is killed takes its trial along, which saves its state
-            )
+            self._process = process.started(words, log, environment, part)
 
     def look(self) -> Outcome | None:
         """Tells the study what is new, and ends a run that promises too little; how the trial ended, if it has."""
-        code = self._process.poll()
+        over = self.over
         self._report()
-        if code is None:
+        if not over:
             return None
+        code = int(self._process.returncode)
         code = code if code >= 0 else 128 - code
         outcome = self.trial.measured(self._monitor)
         if self._pruned:  # even if it was quicker
@@ -106,66 +109,51 @@ class Running:
 
     @property
     def over(self) -> bool:
-        """Whether the process has ended."""
+        """Whether the process has ended; one that does not leave within two minutes is ended."""
+        if self._process.poll() is None and time.monotonic() > self._latest:
+            self._end()
         return self._process.poll() is not None
 
     def leave(self) -> None:
         """Tells it to save its state and to end."""
+        self._latest = min(self._latest, time.monotonic() + _PATIENCE)
         with suppress(OSError):
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends it at once, if it has not ended."""
-        if not self.over:
-            with suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        if self._process.poll() is None:
+            self._end()
+
+    def _end(self) -> None:
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _report(self) -> None:
-        history = self.trial.folder / HISTORY[0]
-        with suppress(OSError, KeyError):
-            changed = history.stat().st_mtime
-            if changed == self._changed:
-                return
-            self._changed = changed
-            if self.trial.report(self.trial.scores(self._monitor)) and not self._pruned:
-                self._pruned = True
-                self.leave()
+        try:
+            changed = (self.trial.folder / HISTORY[0]).stat().st_mtime
+            scores = {} if changed == self._changed else self.trial.scores(self._monitor)
+        except OSError:  # not there yet, or for a moment
+            return
+        self._changed = changed
+        if self.trial.report(scores) and not self._pruned:
+            self._pruned = True
+            self.leave()
 
     def _failure(self, code: int) -> str:
         """What went wrong, in a line."""
         with self._log.open("rb") as log:
             log.seek(self._start)
             lines = log.read().decode(errors="replace").splitlines()
-        told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
-        if told:
-            words = told[0].removeprefix(f"{COMMAND_LINE}: ")  # which the sweep has written
+        errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+        if errors:
+            words = errors[0].removeprefix(f"{COMMAND_LINE}: ")  # which the sweep has written
             path, colon, message = words.partition(": ")
-            return f"{OURS[path]}: {message}" if colon and path in OURS else words
-        if code > 128:
+            told = own(path)
+            return f"{told}: {message}" if colon and told else words
+        if code - 128 in set(signal.Signals):
             return f"ended by {signal.Signals(code - 128).name}"
         if code == 0:
             return f"{self._monitor} never was a number"
         return lines[-1] if lines else f"ended with exit code {code}"
-
-
-def _wait(folder: Path) -> None:
-    """Waits for a run that is just leaving a folder.
-
-    Raises:
-        RmldnnError: It does not.
-    """
-    handle = lockable(folder / LOCK)
-    deadline = time.monotonic() + _PATIENCE
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    message = f"an earlier run still writes to `{folder}`; end it, then give the command again"
-                    raise RmldnnError(message) from error
-                time.sleep(0.2)
-    finally:
-        os.close(handle)

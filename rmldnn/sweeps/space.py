@@ -96,7 +96,10 @@ def read(spec: Spec, texts: Sequence[str]) -> Wanted:
         message = 'has no parameters; name several values, optimizer=adam,sgd, or write "sweep": {"optimizer": [...]}'
         raise ConfigError(Problem(SECTION, message, spec.document.name))
     space = Space({path: domain(given) for path, given in parameters.items()})
-    base = _tried(spec, space, changes, faults)
+    problems = [faults.placed(item) for item in _unsayable(space)]
+    if problems:
+        raise ConfigError(problems)
+    base = _composed(spec, space, changes, faults)
     problems = [faults.placed(item) for item in _senseless(sweep(**settings), space, base)]
     if problems:
         raise ConfigError(problems)
@@ -141,6 +144,15 @@ def _section(spec: Spec, texts: Sequence[str]) -> tuple[Values, Values, list[str
     return {**section, **own}, own, changes
 
 
+def _unsayable(space: Space) -> Iterator[Problem]:
+    """Values that no command line of a trial can say."""
+    for path, item in space.domains.items():
+        for value in item.values if isinstance(item, Choices) else ():
+            if not overrides.sayable(value):
+                message = f"cannot hand {show(value)} to a run; keys of objects have to be plain words"
+                yield Problem(f"{SECTION}.{path}", message)
+
+
 def _senseless(settings: Settings, space: Space, base: Values) -> Iterator[Problem]:
     """What settings, parameters and the configuration ask of each other."""
     monitor = settings.monitor.lower()
@@ -163,7 +175,7 @@ def _key(text: str) -> str:
     return text.partition("=")[0].lstrip("+~")
 
 
-def _tried(spec: Spec, space: Space, changes: Sequence[str], faults: Faults) -> Values:
+def _composed(spec: Spec, space: Space, changes: Sequence[str], faults: Faults) -> Values:
     """The composed configuration of the first probe, after a look at those of all.
 
     Raises:

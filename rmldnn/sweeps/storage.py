@@ -16,7 +16,7 @@ from rmldnn.sweeps.trial import TRIALS
 
 FILES = {"sqlite": "study.db", "journal": "study.journal"}
 _NAME = "sweep"
-_PATIENCE = 60
+_TIMEOUT = 60
 """Seconds for which the data base may be somebody else's."""
 
 
@@ -39,7 +39,10 @@ def opened(optuna: Any, folder: Path, wanted: str, *, minimize: bool, pruner: An
         if kind == "journal":
             storage = storages.JournalStorage(storages.journal.JournalFileBackend(str(path), lock_obj=Lock(path)))
         else:
-            storage = storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}})
+            from sqlalchemy import URL  # which Optuna has with it
+
+            url = URL.create("sqlite", database=str(path)).render_as_string()
+            storage = storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": _TIMEOUT}})
         direction = "minimize" if minimize else "maximize"
         return optuna.create_study(
             storage=storage, study_name=_NAME, direction=direction, load_if_exists=True, pruner=pruner
@@ -81,14 +84,18 @@ def remembering(optuna: Any, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, what: str = "") -> Iterator[None]:
     """Keeps other workers of the sweep out meanwhile.
+
+    Args:
+        folder: The sweep's folder.
+        what: What it is that others keep out of; everything by default.
 
     Raises:
         ConfigError: The folder cannot be written.
     """
     with writing(str(folder), key="--sweep-folder"):
-        handle = lockable(folder / ".lock")
+        handle = lockable(folder / f".{what}{'.' if what else ''}lock")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,15 +37,21 @@ class Outcome:
         epochs: How many there were.
         seconds: Seconds of training and evaluation.
         failure: What went wrong, in a line.
+        copy_of: Number of the trial with the same values that was run in its place.
     """
 
-    FACTS: ClassVar[tuple[str, ...]] = ("epoch", "epochs", "seconds", "failure")
+    FACTS: ClassVar[tuple[str, ...]] = ("epoch", "epochs", "seconds", "failure", "copy_of")
     state: str
     value: float | None = None
     epoch: int = 0
     epochs: int = 0
     seconds: float = 0.0
     failure: str = ""
+    copy_of: int | None = None
+
+    def copied(self, number: int) -> Outcome:
+        """The outcome of another trial with the values of this one, which has this number and is not run."""
+        return replace(self, seconds=0.0, copy_of=number)
 
     def facts(self) -> dict[str, Any]:
         """What a study remembers besides state and value."""
@@ -129,9 +135,9 @@ class Trial:
         """
         for epoch, value in scores.items():
             if not self.hopeless and epoch not in self.reported and math.isfinite(value):
-                self.reported.add(epoch)
                 with self.remembering():
                     self.live.report(value, epoch)
+                    self.reported.add(epoch)
                     self.hopeless = bool(self.live.should_prune())
         return self.hopeless
 

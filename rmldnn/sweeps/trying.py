@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rmldnn.config.domains import Choices
 from rmldnn.config.keys import Values
 from rmldnn.config.spec import Spec
-from rmldnn.errors import Problem
+from rmldnn.errors import COMMAND_LINE, Problem
 from rmldnn.sweeps.running import places
 from rmldnn.sweeps.settings import sweep
 from rmldnn.sweeps.space import Wanted, assigned
@@ -18,8 +19,10 @@ from rmldnn.sweeps.trial import Trial
 if TYPE_CHECKING:
     from rmldnn.checking import Report
 
-_NETWORKS = re.compile(r"layers(\..*)?|checkpoints\.load")
-"""Parameters that name files, of which each is tried; other values do not change what a check finds."""
+_TELLING = re.compile(
+    r"(layers|network|loss|task)([.\[].*)?|semantics|preset|checkpoints\.load|data(?!\.(test_batch_size|batch_size|num_)).*"
+)
+"""Parameters of which each value is tried: networks, losses and data. By the others a check finds nothing new."""
 
 
 def tried(spec: Spec, wanted: Wanted, folder: Path, *, lenient: bool = False, world: int = 1) -> Report:
@@ -45,6 +48,7 @@ def tried(spec: Spec, wanted: Wanted, folder: Path, *, lenient: bool = False, wo
     )
     for report in (first, *others):
         report.problems = _told(report.problems, wanted)
+        report.faults = [_placed(fault, wanted) for fault in report.faults]
     for other in others:
         first.problems += [problem for problem in other.problems if problem not in first.problems]
         first.faults += [fault for fault in other.faults if fault not in first.faults]
@@ -52,13 +56,22 @@ def tried(spec: Spec, wanted: Wanted, folder: Path, *, lenient: bool = False, wo
 
 
 def _probes(wanted: Wanted) -> Iterator[Values]:
-    first, *others = wanted.space.probes()
+    first = next(wanted.space.probes())
     yield first
-    for probe in others:
-        if any(_NETWORKS.fullmatch(path) and probe[path] != first[path] for path in probe):
-            yield probe
+    for path, item in wanted.space.domains.items():
+        if _TELLING.fullmatch(path):
+            values = item.values if isinstance(item, Choices) else item.probes
+            yield from ({**first, path: value} for value in values[1:])
 
 
 def _told(problems: Sequence[Problem], wanted: Wanted) -> list[Problem]:
     told = [wanted.faults.explained(problem, wanted.space.domains) for problem in problems]
     return list({problem.path if problem.path.startswith("--") else str(problem): problem for problem in told}.values())
+
+
+def _placed(fault: str, wanted: Wanted) -> str:
+    """A fault of the data with its place, which is not the command line if the file names the value."""
+    path, colon, message = fault.removeprefix(f"{COMMAND_LINE}: ").partition(": ")
+    if not colon or path not in wanted.space.domains or not fault.startswith(COMMAND_LINE):
+        return fault
+    return str(wanted.faults.explained(Problem(path, message), wanted.space.domains))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,9 +14,25 @@ NUMBER = "number"
 """What a trial of Optuna's remembers as its number in the sweep."""
 
 
+_TRIES = 3
+"""How often a trial that fails is tried, by however many commands."""
+
+
 def latest(trials: Iterable[Any]) -> dict[int, Any]:
     """The trial of Optuna's that counts, by number: the last one."""
     return {found.user_attrs[NUMBER]: found for found in trials}
+
+
+def failed(trials: Iterable[Any]) -> dict[int, Any]:
+    """Those of the latest that failed and may be tried once more, by number; least tried ones first."""
+    trials = list(trials)
+    tries = Counter(found.user_attrs[NUMBER] for found in trials)
+    known = {
+        number: found
+        for number, found in latest(trials).items()
+        if found.state.name == "FAIL" and tries[number] < _TRIES
+    }
+    return {number: known[number] for number in sorted(known, key=lambda number: (tries[number], number))}
 
 
 def following(
@@ -30,7 +47,7 @@ def following(
         failed: Those that failed before, and are tried once more.
     """
     if len(known) < total:
-        params = _untried(grid, known) if grid is not None else {}
+        params = _combination(grid, known) if grid is not None else {}
         if params is not None:
             return max(known, default=-1) + 1, params
     for number, found in failed.items():
@@ -39,7 +56,7 @@ def following(
     return None
 
 
-def _untried(space: Space, known: Mapping[int, Any]) -> Values | None:
+def _combination(space: Space, known: Mapping[int, Any]) -> Values | None:
     """The first combination that there is no trial of; one that was just taken may have no values yet."""
     tried = [{**found.system_attrs.get("fixed_params", {}), **found.params} for found in known.values()]
     for values in space.grid():
@@ -50,5 +67,12 @@ def _untried(space: Space, known: Mapping[int, Any]) -> Values | None:
 
 
 def completed(known: Mapping[int, Any], params: Mapping[str, Any]) -> int | None:
-    """Number of a trial that was completed with these values, if there is one."""
-    return next((n for n, found in known.items() if found.state.name == "COMPLETE" and found.params == params), None)
+    """Number of a trial that was run and completed with these values, if there is one."""
+    return next(
+        (
+            number
+            for number, found in known.items()
+            if found.state.name == "COMPLETE" and found.user_attrs.get("copy_of") is None and found.params == params
+        ),
+        None,
+    )

@@ -27,7 +27,8 @@ training saves its state, and the job puts itself into the queue again and goes 
   rmldnn submit config.json --nodes 4 --gpus-per-node 4 --time 2:00:00   a process for each of 16 GPUs
   rmldnn submit config.json --procs-per-node 2 --time 30 --print         only show the script
   rmldnn submit config.json --time 30 -- --mem=0 --exclusive             with further lines for sbatch
-  rmldnn submit config.json -m --time 2:00:00 -- --array=1-8             a sweep, whose trials eight jobs share out"""
+  rmldnn submit config.json -m --time 2:00:00 -- --array=1-8             a sweep, whose trials eight jobs share out
+  rmldnn submit config.json -m --time 2:00:00 --gpus-per-node 4 --workers auto   ... or four GPUs of one job"""
 _CORES = 8
 """Of each process beside GPUs: one that learns, and some that read; many clusters would give it a single one."""
 
@@ -48,8 +49,10 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--image", metavar="FILE", help="run in this image of Apptainer, a file `.sif`")
     options.add_argument("--print", action="store_true", dest="show", help="only show the script")
     sweeping.add_options(options)
+    sweeping.add_workers(options)
+    options.add_argument("--procs", metavar="N", help="processes of each trial of a sweep (1)")
     given = options.parse_intermixed_args(words[:cut])
-    sweeping.require_multirun(given)
+    sweeping.require_multirun(given, only=("--procs",))
     file, changes = configuration(given.words)
     config = _swept(given) if given.multirun else _checked(given)
     job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     command += [*([f"--app={given.app}"] if given.app else []), *(["--lenient"] if given.lenient else [])]
     if given.multirun:
         folder = sweeping.folder(given, file)
+        command += [f"--{key}={value}" for key in ("workers", "procs") if (value := getattr(given, key))]
         text = slurm.script(job, [*command, "-m", f"--sweep-folder={folder}"], (), sweeping.progress(folder))
     else:
         text = slurm.script(job, command, *_folder(job.name, config))
@@ -96,9 +100,13 @@ def _swept(given: argparse.Namespace) -> dict[str, Any]:
     """
     from rmldnn.sweeps import space
 
-    if given.nodes > 1 or max(given.procs_per_node or 1, given.gpus_per_node) > 1:
+    sweeping.require_numbers(given)
+    if given.nodes > 1 or (given.procs_per_node or 1) > 1:
         message = "a sweep's job is one process; `-- --array=1-8` submits eight jobs, which share out the trials"
         raise ConfigError(Problem("-m", message, COMMAND_LINE))
+    if given.gpus_per_node > 1 and not given.workers and not given.procs:
+        message = f"one trial would leave GPUs idle; add `--workers auto`, or `--procs {given.gpus_per_node}`"
+        raise ConfigError(Problem("--gpus-per-node", message, COMMAND_LINE))
     return space.read(*loaded_configuration(given)).base
 
 
@@ -172,10 +180,11 @@ def _job(given: argparse.Namespace, stem: str, more: Sequence[str]) -> Job:
     ]
     if problems:
         raise ConfigError(problems)
-    procs = given.procs_per_node or given.gpus_per_node or 1
+    gpus = given.gpus_per_node
+    procs = given.procs_per_node or (1 if given.multirun else gpus) or 1
     name = re.sub(r"[^\w.-]", "_", stem)
     cores = given.cpus_per_proc
     if cores is None:
         said = any(line.startswith(("--cpus-per-", "--exclusive")) for line in more)  # by the user's own lines
-        cores = _CORES if given.gpus_per_node and not said else 0
-    return Job(name, given.time, given.nodes, procs, given.gpus_per_node, cores, given.partition, given.account, more)
+        cores = _CORES * (gpus if given.multirun else 1) if gpus and not said else 0
+    return Job(name, given.time, given.nodes, procs, gpus, cores, given.partition, given.account, more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,15 +40,31 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", help="trials of a sweep at once (1); auto: one for each GPU")
 
 
-def require_multirun(given: argparse.Namespace) -> None:
+def require_multirun(given: argparse.Namespace, only: Sequence[str] = ()) -> None:
     """Refuses options of a sweep where there is none.
+
+    Args:
+        given: The command line.
+        only: Further options that are for sweeps with this command.
 
     Raises:
         ConfigError: There are such.
     """
-    for option in () if given.multirun else ("--sweep-folder", "--workers"):
+    for option in () if given.multirun else ("--sweep-folder", "--workers", *only):
         if getattr(given, option.lstrip("-").replace("-", "_"), None) is not None:
             message = "is for sweeps, and this is a single run; add -m, or leave it out"
+            raise ConfigError(Problem(option, message, COMMAND_LINE))
+
+
+def require_numbers(given: argparse.Namespace) -> None:
+    """Refuses numbers of workers and processes that are none, before anything else.
+
+    Raises:
+        ConfigError: There are such.
+    """
+    for option, text in (("--workers", given.workers), ("--procs", given.procs)):
+        if text is not None and text != AUTO and (not text.isdecimal() or int(text) < 1):
+            message = f"must be a positive integer or `{AUTO}`, got `{text}`"
             raise ConfigError(Problem(option, message, COMMAND_LINE))
 
 
@@ -74,6 +91,7 @@ def sweep(options: argparse.Namespace, load: Callable[[], Spec]) -> int:
     """
     if Ranks.from_environment().world > 1:
         raise LaunchError("a launcher has started several processes; a sweep starts its own: --workers, --procs")
+    require_numbers(options)
     spec = load()
     from rmldnn.sweeps import space
 
@@ -84,7 +102,7 @@ def sweep(options: argparse.Namespace, load: Callable[[], Spec]) -> int:
 def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     from rmldnn.config import translate
     from rmldnn.output.records import connect
-    from rmldnn.sweeps import plots, report, settings
+    from rmldnn.sweeps import identity, plots, report, settings
     from rmldnn.sweeps.driver import Plan, described, drive
     from rmldnn.sweeps.space import assigned
     from rmldnn.sweeps.study import Study, required
@@ -96,20 +114,25 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     workers, devices = _workers(options.workers)
     required(chosen)
     world = int(options.procs) if (options.procs or "").isdecimal() else 1
+    names = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *_files(options.file, spec)}
+    read = identity.contents(names)
     found = tried(spec, wanted, place, lenient=options.lenient, world=world)
     if found.problems:
         raise ConfigError(found.problems)
     if found.faults:
         raise DataError("; ".join(found.faults))
-    study = Study(place, chosen, wanted.space, wanted.base)
+    study = Study(place, chosen, wanted.space, wanted.base, retry=not options.resume)
     monitor = chosen.monitor
-    plan = Plan(_command(options, wanted.changes), wanted.base, monitor, workers, devices, surroundings())
+
+    command = _command(options, wanted.changes)
+    changed = partial(identity.changed, read)
+    plan = Plan(command, wanted.base, monitor, workers, devices, surroundings(), world, changed)
 
     def written() -> None:
         with study.alone():
-            trials = study.trials()
-            report.write_table(place, trials)
-            top = report.best(trials, minimize=chosen.minimize)
+            report.write_table(place, study.trials())
+        with study.alone(report.BEST):  # checkpoints may be large, and others need not wait for their copies
+            top = report.best(study.trials(), minimize=chosen.minimize)
             told = report.about(*top, monitor, study.identity) if top is not None else {}
             if top is not None and report.kept(place) != told:
                 config = translate.compose(spec, [*wanted.changes, *assigned(top[0].values)]).values
@@ -132,11 +155,22 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     finally:
         disconnect()
     top = report.best(trials, minimize=chosen.minimize)
+    others = study.others()
+    if others:
+        print(f"Other workers still run {others} of the trials")
+    if top is None and others:
+        return 0
     if top is None:
         raise RmldnnError(f"no trial of the sweep was completed; see `{place / report.TABLE}`")
     print(f"Best: trial {top[0].number}; its configuration and network: {place / report.BEST}")
     print(f"All trials: {place / report.TABLE}" + (f"; plots: {drawn[0].parent}" if drawn else ""))
     return 0
+
+
+def _files(file: str | None, spec: Spec) -> set[str]:
+    """The configuration file, and those of the user's own groups, which each trial reads as it starts."""
+    places = spec.document.elsewhere.values()
+    return {name for name in (file, *(place.rpartition(":")[0] for place in places)) if name}
 
 
 def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
@@ -150,15 +184,8 @@ def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
 
 
 def _workers(text: str | None) -> tuple[int, list[str]]:
-    """How many trials run at once, and the GPUs that they share out.
-
-    Raises:
-        ConfigError: It is no number.
-    """
+    """How many trials run at once, and the GPUs that they share out."""
     text = text or "1"
-    if text != AUTO and (not text.isdecimal() or int(text) < 1):
-        message = f"must be a positive integer or `{AUTO}`, got `{text}`"
-        raise ConfigError(Problem("--workers", message, COMMAND_LINE))
     if text == "1":
         return 1, []
     given = surroundings().get("CUDA_VISIBLE_DEVICES")

@@ -40,6 +40,13 @@ def test_bounds_of_numbers_are_no_integers():
         ({"uniform": [1]}, "sweep.key.uniform: must be a list of 2 numbers"),
         ({"log": [1, 2], "step": 1}, "sweep.key.step: has no meaning"),
         ({"integer": [1, 9], "step": 0.5}, "sweep.key.step: must be a positive integer, got 0.5"),
+        (
+            {"integer": [0, 10], "step": 3},
+            "sweep.key.step: must lead from 0 to 10, got 3; take another one, or end with 9",
+        ),
+        ({"uniform": [0, 1], "step": 0.3}, "step: must lead from 0 to 1, got 0.3; take another one, or end with 0.9"),
+        ({"integer": [1, 2], "step": 3}, "sweep.key.step: must lead from 1 to 2, got 3; take another one"),
+        ([1, "a", 1.0], "sweep.key: names 1.0 twice"),
     ],
 )
 def test_faults_are_told(given, message):
@@ -47,5 +54,16 @@ def test_faults_are_told(given, message):
     assert message in str(fault)
 
 
-def test_one_and_true_are_two_values():
-    assert list(faults("sweep.key", [1, True])) == []
+@pytest.mark.parametrize("given", [[1, True], [0, False], [[1], [True]], ["1", 1], ["[1]", [1]], [None, "null"]])
+def test_values_of_several_kinds_are_several(given):
+    assert list(faults("sweep.key", given)) == []
+
+
+def test_a_step_of_tenths_leads_to_one():
+    assert list(faults("sweep.key", {"uniform": [0, 1], "step": 0.1})) == []
+
+
+def test_of_many_numbers_the_least_and_the_greatest_of_each_kind_are_tried():
+    assert domain([5, *range(10, 50), 2, 0.5, 0.75]).probes == (5, 2, 49, 0.5, 0.75)
+    assert domain([3, 1, 2]).probes == (3, 1, 2)
+    assert len(domain([*range(20), "auto"]).probes) == 21

@@ -156,7 +156,23 @@ def test_faults_within_lists_have_the_place_of_their_parameter(read):
         (["data.input_path=null", "data.batch_size=1,2"], {}, "there is no training set"),
         (["data.batch_size=glob(*)"], {}, "names no values; list them: data.batch_size=a,b"),
         (["run_folder=a,b"], {}, "cannot be swept"),
-        (["sweep.num_trials=1,2"], {}, "cannot be swept"),
+        (["checkpoints.keep.best=train_loss,test_loss"], {}, "cannot be swept: the sweep sets it in each trial"),
+        (
+            ["data.test_output_path=./pa/,./pb/"],
+            {},
+            "cannot be swept: the sweep sets it in each trial (`--sweep-folder`",
+        ),
+        (["sweep.num_trials=1,2"], {}, "sweep.num_trials: cannot be swept: it is a setting of the sweep"),
+        (
+            ["sweep.optimizer=adam,sgd"],
+            {},
+            "sweep.optimizer: takes no `sweep.` before it on the command line; write opti",
+        ),
+        (
+            [],
+            {"data.transforms": [[], [{"it's": 1}]]},
+            'cannot hand [{"it\'s": 1}] to a run; keys of objects have to be',
+        ),
     ],
 )
 def test_sweeps_without_sense_are_refused(read, texts, section, message):

@@ -15,6 +15,7 @@ pytest.importorskip("optuna")
 
 from rmldnn.config.domains import Choices, Range
 from rmldnn.errors import ConfigError, RmldnnError
+from rmldnn.sweeps import choosing, report
 from rmldnn.sweeps.settings import sweep
 from rmldnn.sweeps.space import Space
 from rmldnn.sweeps.study import Study
@@ -70,10 +71,10 @@ def test_a_study_knows_how_trials_ended(tmp_path, storage):
     assert three == Outcome("pruned", 2.0, 2, 3, 1.5)
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "gp"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "gp", "cmaes"])
 def test_samplers_choose_within_the_space(tmp_path, sampler):
-    if sampler in ("qmc", "gp"):
-        pytest.importorskip("scipy")
+    if sampler in choosing._PACKAGES:
+        pytest.importorskip(choosing._PACKAGES[sampler])
     domains = {**RATES, "data.batch_size": Range("integer", 4, 16, 4), "optimizer": Choices(("adam", "sgd"))}
     study = opened(tmp_path, domains, num_trials=5, sampler=sampler, num_startup_trials=2)
     found = [complete(study, number).values for number in range(5)]
@@ -196,6 +197,89 @@ def test_a_trial_that_failed_is_tried_once_more_by_the_next_command(tmp_path):
     assert study.next() is None
     assert [trial.values for trial, _ in study.trials()] == [failed.values, *values]
     assert {outcome.state for _, outcome in study.trials()} == {"complete"}
+
+
+def test_a_trial_that_fails_is_tried_three_times_by_all_commands(tmp_path):
+    for tries in range(4):
+        study = opened(tmp_path, GRID, num_trials=1, sampler="random")
+        trial = study.next()
+        assert (trial is None) is (tries == 3)
+        if trial is not None:
+            study.tell(trial, FAILED)
+
+
+def test_whoever_joins_others_tries_nothing_again(tmp_path):
+    study = opened(tmp_path, RATES, num_trials=2)
+    study.tell(study.next(), FAILED)
+    running = study.next()
+    joined = opened(tmp_path, RATES, num_trials=2)
+    assert (joined.again, joined.others(), joined.next()) == (0, 1, None)
+    study.tell(running, Outcome("complete", 1.0, 1, 1))
+    assert joined.others() == 0
+    assert opened(tmp_path, RATES, num_trials=2).again == 1
+
+
+def test_a_job_that_goes_on_tries_nothing_again(tmp_path):
+    study = opened(tmp_path, RATES, num_trials=1)
+    study.tell(study.next(), FAILED)
+    study = Study(tmp_path, sweep(storage="journal", num_trials=1), Space(RATES), BASE, retry=False)
+    assert (study.again, study.next()) == (0, None)
+
+
+def test_a_copy_has_the_value_of_another_trial_and_is_not_the_best(tmp_path):
+    """Two values, of which the first trial's fails and is then drawn, and completed, by another."""
+    domains = {"optimizer": Choices(("adam", "sgd"))}
+    study = opened(tmp_path, domains, num_trials=2, sampler="random")
+    failed = study.next()
+    (failed.folder / "model").mkdir()
+    (failed.folder / "model/model_checkpoint_best.pt").write_text("of the run that failed")
+    study.tell(failed, FAILED)
+    study.optunas.enqueue_trial({"optimizer": failed.values["optimizer"]}, {"number": 1})
+    original = complete(study)
+    assert original.values == failed.values
+    study = opened(tmp_path, domains, num_trials=2, sampler="random")
+    assert study.next() is None
+    trials = study.trials()
+    assert [outcome.state for _, outcome in trials] == ["complete", "complete"]
+    assert [outcome.copy_of for _, outcome in trials] == [1, None]
+    assert report.best(trials, minimize=True)[0].number == 1
+    assert not (failed.folder / "model").exists()
+
+
+@pytest.mark.parametrize("state", ["complete", "pruned", "failed"])
+def test_a_trial_that_has_ended_keeps_no_states(tmp_path, state):
+    study = opened(tmp_path, RATES)
+    trial = study.next()
+    (trial.folder / "state/epoch_1_sample_0").mkdir(parents=True)
+    study.tell(trial, Outcome(state, 1.0, 1, 1))
+    assert not (trial.folder / "state").exists()
+
+
+def test_states_that_a_killed_worker_left_behind_a_trial_are_removed(tmp_path):
+    trial = complete(opened(tmp_path, RATES))
+    state = trial.folder / "state/epoch_1_sample_0"
+    state.mkdir(parents=True)
+    opened(tmp_path, RATES)
+    assert not state.exists()
+
+
+def test_a_study_that_could_not_be_told_of_an_epoch_is_told_again(tmp_path, monkeypatch):
+    trial = opened(tmp_path, RATES).next()
+    monkeypatch.setattr(trial.live, "report", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(RmldnnError, match="no space left"):
+        trial.report({1: 3.0})
+    assert trial.reported == set()
+    monkeypatch.undo()
+    trial.report({1: 3.0})
+    assert trial.reported == {1}
+
+
+def test_values_that_python_takes_for_equal_are_several(tmp_path):
+    domains = {"deterministic": Choices((0, False, 1, True)), "layers": Choices(("[1]", [1]))}
+    study = opened(tmp_path, domains)
+    found = [complete(study).values for _ in range(8)]
+    assert json.dumps(found) == json.dumps([*Space(domains).grid()])
+    assert study.next() is None
 
 
 def test_trials_that_failed_come_behind_new_ones_and_in_their_own_place(tmp_path):

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import time
 from pathlib import Path
@@ -14,10 +13,10 @@ pytest.importorskip("optuna")
 from rmldnn.cli import main
 from rmldnn.config import spec
 from rmldnn.sweeps import space
-from rmldnn.sweeps.driver import Plan
 from rmldnn.sweeps.settings import sweep
 from rmldnn.sweeps.study import Study
 from rmldnn.sweeps.trial import Outcome
+from rmldnn.verbs import sweeping
 from tests.processes import ended, started
 
 pytestmark = pytest.mark.slow
@@ -123,6 +122,8 @@ def test_a_trial_that_promises_little_is_stopped(pictures, config, fork_server):
         (["-m", "optimizer=adam,sgd", "data.input_path=./nowhere/"], 3, "`./nowhere/` does not exist"),
         (["-m", "optimizer=adam,sgd", "--workers", "0"], 2, "--workers: must be a positive integer or `auto`, got `0`"),
         (["-m", "optimizer=adam,sgd", "--workers", "two"], 2, "must be a positive integer or `auto`, got `two`"),
+        (["-m", "optimizer=adam,sgd", "--procs", "0"], 2, "--procs: must be a positive integer or `auto`, got `0`"),
+        (["-m", "optimizer=adam,sgd", "--procs", "two"], 2, "--procs: must be a positive integer or `auto`, got `two`"),
         (["--workers", "2"], 2, "command line: --workers: is for sweeps, and this is a single run; add -m"),
         (["--sweep-folder", "x"], 2, "command line: --sweep-folder: is for sweeps"),
     ],
@@ -134,17 +135,74 @@ def test_a_wrong_sweep_starts_nothing(pictures, config, capsys, words, code, tol
     assert not Path("sweeps").exists()
 
 
-def test_workers_share_out_gpus_or_cores():
-    plan = Plan([], {}, "test_loss", 2, ["4", "5", "6"], {})
-    assert [plan.surroundings(slot) for slot in range(2)] == [
-        {"CUDA_VISIBLE_DEVICES": "4,6"},
-        {"CUDA_VISIBLE_DEVICES": "5"},
-    ]
-    crowded = Plan([], {}, "test_loss", 3, ["4", "5"], {})
-    assert [crowded.surroundings(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == ["4", "5", "4"]
-    (threads,) = Plan([], {}, "test_loss", 2, [], {}).surroundings(0).values()
-    assert int(threads) == max(1, len(os.sched_getaffinity(0)) // 2)
-    assert Plan([], {}, "test_loss", 2, [], {"OMP_NUM_THREADS": "7"}).surroundings(1) == {"OMP_NUM_THREADS": "7"}
+def test_a_worker_for_whom_nothing_is_left_has_not_failed(pictures, config, fork_server):
+    written(config, sweep={"optimizer.learning_rate": [0.1, 0.2]})
+    wanted = space.read(spec.load("config.json"), ())
+    study = Study(PLACE, sweep(**wanted.settings), wanted.space, wanted.base)
+    trials = [study.next(), study.next()]  # as another worker would
+    result = fork_server(pictures, "config.json", "-m")
+    assert result.code == 0, result.err
+    assert "Other workers still run 2 of the trials" in result.out
+    assert not (PLACE / "best_model").exists()
+    for trial in trials:
+        study.tell(trial, Outcome("failed", failure="no room"))
+    result = fork_server(pictures, "config.json", "-m", "--resume")
+    assert (result.code, "no trial of the sweep was completed" in result.err) == (1, True)
+
+
+def test_files_of_own_groups_are_files_of_the_sweep(pictures):
+    Path("loss").mkdir()
+    Path("loss/mine.yaml").write_text("function: NLL\n")
+    Path("config.yaml").write_text("defaults:\n- /rmldnn\n- override /loss: mine\n- preset: exact\n- _self_\n")
+    loaded = spec.load("config.yaml", changes=["num_epochs=1"])
+    assert sweeping._files("config.yaml", loaded) == {"config.yaml", "loss/mine.yaml"}
+    assert sweeping._files(None, loaded) == {"loss/mine.yaml"}
+
+
+def test_a_file_that_is_changed_ends_the_sweep_with_the_running_trial(endless, config):
+    written(config | {"num_epochs": 300})
+    worker = started("config.json", "-m", "run_folder=null", "optimizer.learning_rate=0.1,0.2")
+    while not (PLACE / "trials/0/history.csv").exists():
+        assert worker.poll() is None, worker.communicate()
+        time.sleep(0.05)
+    written(config | {"num_epochs": 301})
+    code, err = ended(worker, within=120)
+    assert code == 2, err
+    assert "sweep: `config.json` changed meanwhile, so further trials would not compare with the 1 that are over" in err
+    assert [(row["trial"], row["state"], row["epochs"]) for row in table()] == [("0", "complete", "300")]
+
+
+def test_several_commands_share_out_the_trials(pictures, config):
+    written(config, sweep={"optimizer.learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]})
+    workers = [started("config.json", "-m") for _ in range(2)]
+    for worker in workers:
+        code, err = ended(worker, within=120)
+        assert code == 0, err
+    assert [row["state"] for row in table()] == ["complete"] * 4
+    logs = [(PLACE / f"trials/{number}/log.txt").read_text() for number in range(4)]
+    assert [text.count("$ ") for text in logs] == [1, 1, 1, 1]
+    best = min(table(), key=lambda row: float(row["value"]))
+    assert json.loads((PLACE / "best_model/trial.json").read_text())["trial"] == int(best["trial"])
+
+
+def test_a_job_may_have_several_workers(pictures, config, fork_server):
+    written(config, sweep={"optimizer.learning_rate": [0.1, 0.2]})
+
+    def submitted(*words):
+        return fork_server(pictures, "submit", "config.json", "-m", "--time", "30", "--print", *words)
+
+    job = submitted("--gpus-per-node", "4", "--workers", "2", "--procs", "2")
+    assert job.code == 0, job.err
+    assert "--workers=2 --procs=2 -m --sweep-folder=sweeps/config " in job.out
+    for line in ("--ntasks-per-node=1", "--gpus-per-node=4", "--cpus-per-task=32"):
+        assert f"#SBATCH {line}\n" in job.out
+    idle = submitted("--gpus-per-node", "4")
+    assert idle.code == 2
+    assert "--gpus-per-node: one trial would leave GPUs idle; add `--workers auto`" in idle.err
+    wrong = submitted("--workers", "none")
+    assert "--workers: must be a positive integer or `auto`, got `none`" in wrong.err
+    single = fork_server(pictures, "submit", "config.json", "--procs", "2", "--time", "30", "--print")
+    assert "--procs: is for sweeps, and this is a single run" in single.err
 
 
 def test_a_job_of_slurm_is_a_worker_of_the_sweep(pictures, config, fork_server):
