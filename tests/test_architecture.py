@@ -12,7 +12,7 @@ import rmldnn
 PACKAGE = Path(rmldnn.__file__).parent
 DOORS = {
     "hydra": {"config/instantiate.py", "config/hydras.py", "config/overrides.py"},
-    "omegaconf": {"config/translate.py"},
+    "omegaconf": {"config/hydras.py"},
     "deepspeed": {"engine/deepspeed.py"},
     "pydantic": {"component.py"},
     "yaml": {"config/reader.py", "config/describe.py"},

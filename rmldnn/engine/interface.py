@@ -181,7 +181,10 @@ def open_engine(ranks: Ranks | None = None, zero: Zero | None = None, *, timeout
     if ranks.world == 1 and not (zero and zero.wanted):
         from rmldnn.engine.local import LocalEngine
 
-        return LocalEngine()
+        engine = LocalEngine()
+        if ranks.threads is None:
+            engine.fit_threads()
+        return engine
     from rmldnn.engine.distributed import DistributedEngine
 
     return DistributedEngine(ranks, zero=zero, timeout=timeout)

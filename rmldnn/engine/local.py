@@ -123,15 +123,15 @@ class LocalEngine:
         """Nobody to let go."""
 
     def __enter__(self) -> LocalEngine:
-        if self.device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-            self._share()
         return self
 
-    def _share(self) -> None:
+    def fit_threads(self) -> None:
         """Computes with no more threads than there are cores to fill; tells where other programs keep these busy.
 
         Threads wait for each other by spinning: with more of them than free cores a step takes many times as long.
         """
+        if self.device.type != "cpu":
+            return
         torch.set_num_threads(min(torch.get_num_threads(), self.cores))
         load, everywhere = os.getloadavg()[0], os.cpu_count() or 1
         if torch.get_num_threads() > 1 and load > everywhere * _BUSY:

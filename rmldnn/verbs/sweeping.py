@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     workers, devices = _workers(options.workers)
     required(chosen)
     world = int(options.procs) if (options.procs or "").isdecimal() else 1
-    names = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *_files(options.file, spec)}
+    names = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *_files(spec, wanted.changes)}
     read = identity.contents(names)
     found = tried(spec, wanted, place, lenient=options.lenient, world=world)
     if found.problems:
@@ -167,10 +167,14 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     return 0
 
 
-def _files(file: str | None, spec: Spec) -> set[str]:
+def _files(spec: Spec, changes: Sequence[str]) -> set[str]:
     """The configuration file, and those of the user's own groups, which each trial reads as it starts."""
-    places = spec.document.elsewhere.values()
-    return {name for name in (file, *(place.rpartition(":")[0] for place in places)) if name}
+    from rmldnn.config import overrides
+
+    document = spec.document
+    listed = (place.rpartition(":")[0] for place in document.elsewhere.values())
+    chosen = (named.place for named in overrides.parse(changes, Path(document.name).parent).named)
+    return {name for name in (document.name, *listed, *chosen) if Path(name).is_file()}
 
 
 def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
