@@ -62,6 +62,7 @@ class Report:
             finds that out (`auto`).
         world: Number of processes.
         memory: What a step takes in each process.
+        swept: Parameters of a sweep.
     """
 
     problems: list[Problem] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Report:
     batch: int = 0
     world: int = 1
     memory: Memory | None = None
+    swept: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:

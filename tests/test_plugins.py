@@ -94,6 +94,20 @@ def test_a_loss_that_does_not_take_the_data_is_told_before_the_run(plugged, trai
     assert re.search(line, result.err)
 
 
+def test_a_loss_that_is_no_number_is_told_before_the_run(plugged, train):
+    plugged(LOSS.replace("sums[0] / sums[1]", "found"))
+    result = train("plugins=[my_package.my_module]", "loss=picked")
+    assert result.code == 2
+    assert "loss: must return one number for a batch, a tensor without axes, got a tensor of [1, 1]" in result.err
+
+
+def test_a_module_that_is_no_python_is_told_though_it_has_no_components(plugged, train):
+    plugged("def x(:")
+    result = train("plugins=[my_package.my_module]")
+    assert result.code == 2
+    assert "my_package/my_module.py:1: plugins: invalid syntax" in result.err
+
+
 def test_what_fails_in_a_run_is_told_with_its_line(plugged, train):
     plugged(LOSS.replace("    found", "    assert not output.requires_grad, 'too late'\n    found", 1))
     result = train("plugins=[my_package.my_module]", "loss=picked")

@@ -69,7 +69,11 @@ def require_targets(model: Network, loss: Callable[..., Any] | None, loader: Loa
         try:
             with without_compiler(), torch.no_grad():
                 output = torch.zeros(shape, device="cpu" if prod(shape) <= _SMALL else "meta")
-                loss(output, sample.targets, alone)
+                value = loss(output, sample.targets, alone)
+            if not isinstance(value, Tensor) or value.ndim:
+                got = f"a tensor of {list(value.shape)}" if isinstance(value, Tensor) else show(value)
+                message = f"must return one number for a batch, a tensor without axes, got {got}; take its mean"
+                raise ConfigError(Problem("loss", message))
         except TargetError as error:
             raise error.named([dataset.targets.source.locate(dataset.names.index(sample.names[0]))]) from error
         except ConfigError as error:

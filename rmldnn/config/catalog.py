@@ -86,6 +86,7 @@ def plug(module: str) -> None:
         raise ConfigError(Problem(PLUGINS, f"there is no module `{module}`", COMMAND_LINE))
     try:
         _OWN.add(found.origin)
+        ast.parse(Path(found.origin).read_text(encoding="utf-8"))
         forms = _forms(Path(found.origin), module)
     except SyntaxError as error:
         raise ConfigError(Problem(PLUGINS, f"{error.msg} in `{module}`", f"{found.origin}:{error.lineno}")) from error
@@ -128,7 +129,12 @@ def only(name: str) -> Form:
 
 def absent(name: str, component: str) -> str:
     """The message for a component that a group does not have."""
-    return f"there is no {_KINDS.get(name, name)} `{component}`{suggest(name, component)}"
+    return f"there is no {kind(name)} `{component}`{suggest(name, component)}"
+
+
+def kind(name: str) -> str:
+    """What messages call the components of a group."""
+    return _KINDS.get(name, name)
 
 
 def unknown(name: str, component: str, path: str, kind: Literal["key", "value"] = "value") -> Problem:

@@ -199,6 +199,12 @@ def own(group: str, folder: Path, name: str) -> Named | None:
     return Named(document.name, _below(section, document.value), lines)
 
 
+def known(group: str, folder: Path) -> list[str]:
+    """What can be chosen from a group: components, and the user's own files in a folder."""
+    files = (folder / group.partition("@")[0]).glob("*.yaml")
+    return [*(form.name for form in catalog.group(GROUPS[group].kind).values()), *(file.stem for file in files)]
+
+
 def _own(group: str, folder: Path, name: str) -> Document | None:
     """The user's own file of a group; names lead to no other folder."""
     file = folder / group.partition("@")[0] / f"{name}.yaml"

@@ -74,7 +74,13 @@ class Changes:
         return any(items.startswith(f"{word}.") or f"{word}.".startswith(f"{path}.") for word in self.paths)
 
 
-_TRIALS = "; trials are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`"
+_HYDRAS = {
+    "launcher": "trials are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`",
+    "sweeper": "Optuna is there by `-m`; sweep.sampler, sweep.num_trials and more set it: rmldnn explain sweep",
+    "sweep": "a sweep's folder is named by --sweep-folder",
+    "run": "a run's folder is named by run_folder=",
+}
+"""What does here what words of Hydra's do there."""
 
 
 def parse(texts: Sequence[str], beside: Path = Path()) -> Changes:
@@ -267,8 +273,8 @@ def _take(item: Override, changes: Changes, beside: Path) -> Problem | None:
     elif internal:
         return Problem(key, "cannot be set here; set single keys, such as checkpoints.save=./model/")
     elif key.lstrip("+~").startswith(("hydra.", "hydra/")):
-        runs = "launcher" in key or "sweep" in key
-        return Problem(key, f"cannot be set here{_TRIALS if runs else ''}")
+        ours = _HYDRAS.get(re.split("[./]", key.lstrip("+~"))[1])
+        return Problem(key, f"cannot be set here{f'; {ours}' if ours else ''}")
     elif (part := key.lstrip("~").removeprefix("layers.")) in PARTS and part != key:
         if item.is_delete() or value is None:
             changes.layers[part] = None
@@ -328,7 +334,9 @@ def _choose(key: str, name: str, chosen: Sequence[str], changes: Changes, beside
             changes.paths = [path for path in changes.paths if path != section]  # the file has the say
             changes.keys = [path for path in changes.keys if path != naming]
             return None
-        return Problem(key, catalog.absent(kind, name))
+        return Problem(
+            key, f"there is no {catalog.kind(kind)} `{name}`{near_miss(name, groups.known(chosen[0], beside))}"
+        )
     if INPUT in chosen and name.lower() == "labels":
         return Problem(key, "`labels` can only be a target; set `data.target_type`")
     changes.choices |= dict.fromkeys(chosen, name)

@@ -63,7 +63,13 @@ def require_scores(wanted: Mapping[str, str | None], known: Sequence[str]) -> No
         having += ", as there is no test set with targets (`data.test_input_path`)"
     missing = {key: name for key, name in wanted.items() if name and name.partition("/")[0].lower() not in there}
     if missing:
-        raise ConfigError([Problem(key, f"this run has no `{name}`; {having}") for key, name in missing.items()])
+        raise ConfigError(
+            [Problem(key, f"this run has no `{name}`; {having}{_why(name)}") for key, name in missing.items()]
+        )
+
+
+def _why(name: str) -> str:
+    return "; accuracy comes with losses that rmldnn brings, name a metric" if name.lower() == "test_accuracy" else ""
 
 
 def better(name: str, one: float, other: float, by: float = 0.0) -> bool:

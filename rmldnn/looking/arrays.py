@@ -136,7 +136,12 @@ class ArrayFiles:
 
     def _are_rows(self, raw: Dataset, one: Extent, other: Extent) -> bool:
         """Whether the first axis of arrays counts samples; told where it may as well not."""
-        if not one or not other or one[0] != other[0]:
+        if not one or not other:
+            return False
+        if one[0] != other[0]:
+            if len(raw) == 1:
+                counts = f"{one[0]} inputs and {other[0]} targets"
+                self.notes.append(f"arrays are taken for one sample; if rows are samples, there are {counts}")
             return False
         if len(raw) > 1:
             maps = other == one or (len(other) > 1 and other == one[:-1])

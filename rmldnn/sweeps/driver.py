@@ -165,18 +165,18 @@ def _end(
     study.tell(trial, outcome)
     ended(trial, outcome)
     if outcome.state == "failed":
-        failures.append(outcome.failure.replace(str(trial.folder), ""))
-        _require_hope(study, failures, trial)
+        failures.append(outcome.failure.replace(str(trial.folder), ""))  # its own place makes no other words
+        _require_hope(study, failures, trial, outcome.failure)
     else:
         failures.clear()
 
 
-def _require_hope(study: Study, failures: Sequence[str], last: Trial) -> None:
+def _require_hope(study: Study, failures: Sequence[str], last: Trial, failure: str) -> None:
     if len(failures) < _ALIKE or len(set(failures)) > 1:
         return
     none = all(outcome.state == "failed" for _, outcome in study.trials())
     if none or len(failures) == _DOUBTFUL:
-        told = f"{len(failures)} trials failed alike{', and none has not' if none else ''}: {failures[-1]}"
+        told = f"{len(failures)} trials failed alike{', and none has not' if none else ''}: {failure}"
         raise RmldnnError(f"{told}; see `{last.folder / LOG}`; the same command tries them once more")
 
 

@@ -58,7 +58,13 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[str
         then: What was remembered.
         now: What is wanted.
     """
-    told = [key for key in ("parameters", "monitor") if then.get(key, now[key]) != now[key]]
+    told = []
+    before = then.get("parameters", now["parameters"])
+    if before != now["parameters"]:
+        both = dict.fromkeys([*before, *now["parameters"]])
+        names = ", ".join(f"`{path}`" for path in both if before.get(path) != now["parameters"].get(path))
+        told.append(f"parameters ({names or 'in another order'})")
+    told += ["monitor"] if then.get("monitor", now["monitor"]) != now["monitor"] else []
     told += _differing(then.get("configuration", now["configuration"]), now["configuration"])
     files = {**now["files"], **then.get("files", {})}
     return told + [f"content of `{name}`" for name, content in now["files"].items() if files[name] != content]

@@ -40,6 +40,11 @@ class Record:
         """Optuna's own study, for its drawings."""
         return self._study
 
+    @property
+    def parameters(self) -> list[str]:
+        """What is tried, by path in the configuration."""
+        return list(self._space.domains)
+
     def alone(self, what: str = "") -> AbstractContextManager[None]:
         """Keeps other workers of the sweep out meanwhile: of everything, or of what has this name."""
         return storage.alone(self.folder, what)
@@ -57,6 +62,12 @@ class Record:
         with self.remembering():
             known = sorted(self.latest().items())
         return [(self._trial(n, found.params), self._outcome(found)) for n, found in known if found.state.name in _ENDS]
+
+    @property
+    def given_up(self) -> int:
+        """How many trials have failed so often that they are tried no more."""
+        with self.remembering():
+            return turns.given_up(self._study.get_trials(deepcopy=False))
 
     def others(self) -> int:
         """How many trials other workers run just now."""

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from rmldnn.sweeps.trial import MODEL, Outcome, Trial
 TABLE = "trials.csv"
 BEST = "best_model"
 _COLUMNS = ("trial", "state", "value", "epoch", "epochs", "seconds", "copy_of")
+_WORDS = 60
+"""Letters of what went wrong with a trial, in the table."""
 
 Trials = Sequence[tuple[Trial, Outcome]]
 
@@ -125,7 +128,7 @@ def print_trials(trials: Trials, monitor: str, *, minimize: bool) -> None:
             f"{outcome.epoch}/{outcome.epochs}" if outcome.epoch else "",
             f"{outcome.seconds:.1f}",
             *(shown(trial.values[path]) if path in trial.values else "" for path in parameters),
-            outcome.failure,
+            textwrap.shorten(outcome.failure, _WORDS, placeholder=" ..."),  # the whole of it is in `trials.csv`
         ]
         for trial, outcome in ranked
     ]

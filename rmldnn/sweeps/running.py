@@ -81,6 +81,7 @@ class Running:
         self._pruned = False
         self._changed = 0.0
         self._latest = math.inf
+        self._epochs = trial.values.get("num_epochs", base.get("num_epochs", 1))
         if trial.goes_on:
             process.require_free(trial.folder, _PATIENCE)
         words = [sys.executable, "-m", "rmldnn", *command, *assigned(trial.values), *places(trial, base, monitor)]
@@ -137,7 +138,8 @@ class Running:
         except OSError:  # not there yet, or for a moment
             return
         self._changed = changed
-        if self.trial.report(scores) and not self._pruned:
+        judged = {epoch: value for epoch, value in scores.items() if epoch < self._epochs}  # the last spares nothing
+        if self.trial.report(judged) and not self._pruned:
             self._pruned = True
             self.leave()
 

@@ -87,23 +87,32 @@ def read(spec: Spec, texts: Sequence[str]) -> Wanted:
     """
     section, own, changes = _section(spec, texts)
     faults = Faults(spec, own)
-    problems = list(check_sweep(section))
-    if problems:
-        raise ConfigError([faults.placed(problem) for problem in problems])
+    problems = [faults.placed(problem) for problem in check_sweep(section)]
     settings, parameters = split(section)
-    if not parameters:
+    if not parameters and not problems:
         translate.compose(spec, changes)  # which tells of texts that were meant to name several values
         message = 'has no parameters; name several values, optimizer=adam,sgd, or write "sweep": {"optimizer": [...]}'
         raise ConfigError(Problem(SECTION, message, spec.document.name))
+    settings, parameters = (_sound(one, problems) for one in (settings, parameters))
     space = Space({path: domain(given) for path, given in parameters.items()})
-    problems = [faults.placed(item) for item in _unsayable(space)]
-    if problems:
-        raise ConfigError(problems)
-    base = _composed(spec, space, changes, faults)
-    problems = [faults.placed(item) for item in _senseless(sweep(**settings), space, base)]
+    unsayable = [faults.placed(item) for item in _unsayable(space)]
+    problems += unsayable
+    base: Values = {}
+    try:
+        base = {} if unsayable else _composed(spec, space, changes, faults)
+        problems += [faults.placed(item) for item in _senseless(sweep(**settings), space, base)] if base else []
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(problems)
     return Wanted(settings, space, changes, base, faults)
+
+
+def _sound(given: Values, problems: Sequence[Problem]) -> Values:
+    """What is not wrong, and can be looked at all the same."""
+    paths = [f"{problem.path}.".replace("[", ".[") for problem in problems]
+    words = {key: f"{SECTION}.{key.removeprefix(f'{SECTION}.')}." for key in given}
+    return {key: value for key, value in given.items() if not any(path.startswith(words[key]) for path in paths)}
 
 
 def has_parameters(spec: Spec, texts: Sequence[str]) -> bool:

@@ -46,6 +46,7 @@ def tried(spec: Spec, wanted: Wanted, folder: Path, *, lenient: bool = False, wo
         check(spec, [*wanted.changes, *ours, *assigned(probe)], lenient=lenient, world=world)
         for probe in _probes(wanted)
     )
+    first.swept = list(wanted.space.domains)
     for report in (first, *others):
         report.problems = _told(report.problems, wanted)
         report.faults = [_placed(fault, wanted) for fault in report.faults]

@@ -35,6 +35,13 @@ def failed(trials: Iterable[Any]) -> dict[int, Any]:
     return {number: known[number] for number in sorted(known, key=lambda number: (tries[number], number))}
 
 
+def given_up(trials: Iterable[Any]) -> int:
+    """How many trials have failed as often as any is tried."""
+    trials = list(trials)
+    tries = Counter(found.user_attrs[NUMBER] for found in trials)
+    return sum(found.state.name == "FAIL" and tries[number] >= _TRIES for number, found in latest(trials).items())
+
+
 def following(
     known: Mapping[int, Any], total: int, grid: Space | None, failed: Mapping[int, Any]
 ) -> tuple[int, Values] | None:

@@ -97,7 +97,9 @@ def _report(loaded: spec.Spec, changes: Sequence[str], path: str | None, given: 
     report = check(loaded, changes, lenient=given.lenient, world=given.procs)
     with report.part():
         if space.has_parameters(loaded, changes):
-            report.problems += [problem for problem in swept().problems if problem not in report.problems]
+            found = swept()
+            report.swept = found.swept
+            report.problems += [problem for problem in found.problems if problem not in report.problems]
     return report
 
 
@@ -168,6 +170,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         *((words[which], _counted(count, report.looked_at.get(which))) for which, count in report.samples.items()),
         ("Batch", f"{report.batch:,}{each}" if report.batch else "found out by the run"),
     ]
+    rows += [("Swept by -m", ", ".join(report.swept))] if report.swept else []
     if report.memory is None:
         return [*rows, ("Memory", "unknown")]
     parts = [f"{name} {bytes_(size)}" for name, size in asdict(report.memory).items() if size]
@@ -189,6 +192,7 @@ def _facts(report: Report) -> dict[str, Any]:
         "looked_at": report.looked_at,
         "batch_size": report.batch or None,
         "processes": report.world,
+        "swept": list(report.swept),
         "bytes": None if report.memory is None else {**asdict(report.memory), "total": report.memory.total},
     }
 

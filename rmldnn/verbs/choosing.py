@@ -125,7 +125,10 @@ def choose_wishes(wanted: Namespace, facts: Facts, ask: Asking) -> Wishes:
 def _size(wanted: Namespace, facts: Facts, network: str, ask: Asking) -> Extent:
     if wanted.size is not None:
         try:
-            return _sized(wanted.size, facts, network)
+            made = _sized(wanted.size, facts, network)
+            if made != _numbers(wanted.size, facts):
+                print(f"Note: --size {wanted.size} becomes {sides(facts, made)}, which {network} takes")
+            return made
         except ConfigError as error:
             raise ConfigError(f"--size: {error}") from None
     if not facts.axes:
@@ -141,13 +144,17 @@ def _size(wanted: Namespace, facts: Facts, network: str, ask: Asking) -> Extent:
 
 
 def _sized(answer: str, facts: Facts, network: str) -> Extent:
+    return extent(facts, network, _numbers(answer, facts))
+
+
+def _numbers(answer: str, facts: Facts) -> Extent:
     if not re.fullmatch(r"[1-9]\d*( ?x ?[1-9]\d*)*", answer):
         raise ConfigError(f"must be a number of pixels, or several as in 224x160, got {answer}")
     found = tuple(int(side) for side in re.findall(r"\d+", answer))
     found = found * facts.axes if len(found) == 1 else found
     if len(found) != facts.axes:
         raise ConfigError(f"must be {facts.axes} numbers, got {answer}")
-    return extent(facts, network, found[::-1] if facts.axes == PICTURE else found)
+    return found[::-1] if facts.axes == PICTURE else found
 
 
 def sides(facts: Facts, extents: Extent) -> str:
@@ -192,8 +199,3 @@ def require_free(out: Path, *, force: bool) -> None:
         raise ConfigError(f"`{out}` is there already; --force replaces it, --out names another file")
     with writing(str(out), key="--out"), TemporaryFile(dir=out.parent):
         pass
-
-
-def split_of(out: Path) -> Path:
-    """The folder for a test set beside a configuration: `split/` of `config.json`, `split_other/` of `other.json`."""
-    return out.with_name("split" if out.stem == "config" else f"split_{out.stem}")

@@ -32,7 +32,6 @@ from rmldnn.verbs.choosing import (
     choose_wishes,
     require_free,
     require_sensible,
-    split_of,
 )
 from rmldnn.verbs.telling import tell, tell_next
 
@@ -104,6 +103,9 @@ def _init(wanted: Namespace, ask: Asking) -> int:
             task = ask(f"Task, {' or '.join(tasks)}", tasks[0], one_of(tasks))
             seen = look(layout, task, keys) if task != tasks[0] else seen
         tell(layout, seen)
+        if seen.faults:
+            print("Note: runs leave out samples that cannot be read (`on_bad_sample`); better repair or remove them")
+            seen = replace(seen, facts=replace(seen.facts, data={**seen.facts.data, "on_bad_sample": "skip"}))
         part = choose_part(wanted, seen, ask)
         rest = max(1, round(seen.facts.samples * (1 - part)))
         wish = choose_wishes(wanted, replace(seen.facts, samples=rest), ask)
@@ -111,13 +113,14 @@ def _init(wanted: Namespace, ask: Asking) -> int:
         facts, anchored = _write(out, layout, seen, part, wish)
     print(f"{out}: {wish.network}, {wish.num_epochs} epochs")
     code = check.main([str(out)])
-    tell_next(out, facts, anchored=anchored)
+    if not code:
+        tell_next(out, facts, anchored=anchored)
     return code
 
 
 def _write(out: Path, layout: Layout, seen: Look, part: float, wish: Wishes) -> tuple[Facts, bool]:
     """Writes the configuration, and the folders of a test set; facts about the sets, and whether there are anchors."""
-    folder = place(split_of(out), replaced=out.exists())
+    folder = place(_split_of(out), replaced=out.exists())
     aside = divided(seen.train, layout.train, part, folder) if part else nullcontext()
     with writing(str(out), key="--out"), replacing(out) as partial, aside as sets:
         facts = seen.facts if sets is None else moved(seen.facts, *sets)
@@ -127,6 +130,11 @@ def _write(out: Path, layout: Layout, seen: Look, part: float, wish: Wishes) -> 
     if sets is not None:
         print(f"{folder}/: {sets[2]:,} samples for training, {sets[3]:,} put aside for the test")
     return facts, anchored
+
+
+def _split_of(out: Path) -> Path:
+    """The folder for a test set beside a configuration: `split/` of `config.json`, `split_other/` of `other.json`."""
+    return out.with_name("split" if out.stem == "config" else f"split_{out.stem}")
 
 
 def _encoded(content: str) -> bytes:

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     given = options.parse_intermixed_args(words[:cut])
     sweeping.require_multirun(given, only=("--procs",))
     file, changes = configuration(given.words)
-    config = _swept(given) if given.multirun else _checked(given)
+    config = _swept(given, words[cut + 1 :]) if given.multirun else _checked(given)
     job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])
     modules, _ = plugged(given.words)
     command = [*_program(given), *([file] if file else []), *modules, *changes]
@@ -92,8 +92,12 @@ def _checked(given: argparse.Namespace) -> dict[str, Any]:
     return config
 
 
-def _swept(given: argparse.Namespace) -> dict[str, Any]:
+def _swept(given: argparse.Namespace, extra: Sequence[str]) -> dict[str, Any]:
     """The composed configuration of a sweep's first trial.
+
+    Args:
+        given: The command line.
+        extra: What goes to sbatch as it is.
 
     Raises:
         ConfigError: The sweep is wrong, or its trials would be shared out among the processes of a job.
@@ -107,7 +111,13 @@ def _swept(given: argparse.Namespace) -> dict[str, Any]:
     if given.gpus_per_node > 1 and not given.workers and not given.procs:
         message = f"one trial would leave GPUs idle; add `--workers auto`, or `--procs {given.gpus_per_node}`"
         raise ConfigError(Problem("--gpus-per-node", message, COMMAND_LINE))
-    return space.read(*loaded_configuration(given)).base
+    wanted = space.read(*loaded_configuration(given))
+    if any(word.startswith("--array") for word in extra) and wanted.settings.get("storage", "sqlite") == "sqlite":
+        print(
+            "Warning: several jobs may not share SQLite on file systems of clusters; add sweep.storage=journal",
+            file=sys.stderr,
+        )
+    return wanted.base
 
 
 def _program(given: argparse.Namespace) -> list[str]:

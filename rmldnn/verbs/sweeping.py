@@ -146,6 +146,7 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
     try:
         done = f"{len(study.trials())} of them done"
         done += f", of which {study.again} failed and will be tried once more" if study.again else ""
+        done += f", {study.given_up} failed three times and not tried again" if study.given_up else ""
         print(f"Sweep of {study.total} trial{'s' if study.total > 1 else ''}, {done}: {place}", flush=True)
         drive(study, plan, ended)
         written()

@@ -138,6 +138,8 @@ def test_other_targets_keep_the_transforms(compose, classifier):
         ("~optimzer", "command line: optimzer: there is no `optimzer` to take away; did you mean `optimizer`?"),
         ("hydra.run.dir=x", "command line: hydra.run.dir: cannot be set here"),
         ("hydra/launcher=joblib", "command line: hydra/launcher: cannot be set here; trials are run by"),
+        ("hydra/sweeper=optuna", "command line: hydra/sweeper: cannot be set here; Optuna is there by `-m`"),
+        ("hydra.sweep.dir=x", "command line: hydra.sweep.dir: cannot be set here; a sweep's folder is named by"),
         ("loss._target_=os.system", "command line: loss._target_: cannot be set here"),
         ("experiment=other", "command line: experiment: cannot be set here"),
         ("loss@foo=mse", "command line: loss@foo: cannot be set here"),

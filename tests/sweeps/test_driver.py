@@ -69,7 +69,9 @@ def test_a_trial_that_is_always_killed_fails_in_the_end(driven):
 
 
 def test_trials_that_fail_alike_end_the_sweep(driven):
-    with pytest.raises(RmldnnError, match="3 trials failed alike.*no space left on `/model`; see `.*trials/2/log.txt`"):
+    with pytest.raises(
+        RmldnnError, match="3 trials failed alike.*no space left on `.*trials/2/model`; see `.*trials/2/log.txt`"
+    ):
         driven("failed(f'no space left on `{folder}/model`')")
 
 

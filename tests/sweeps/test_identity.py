@@ -91,7 +91,7 @@ def test_parameters_that_mean_the_same_are_the_same(one, other):
 
 def test_one_and_true_are_other_parameters():
     then, now = (identity.identity(Space({"x": domain(given)}), sweep(), BASE) for given in ([1, 2], [True, 2]))
-    assert identity.differences(then, now) == ["parameters"]
+    assert identity.differences(then, now) == ["parameters (`x`)"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from rmldnn.sweeps import running
 from rmldnn.sweeps.running import Running
 from rmldnn.sweeps.trial import Trial
 
-BASE = {"data": {"test_output_path": "p"}, "outfile": "logs/out.txt"}
+BASE = {"data": {"test_output_path": "p"}, "outfile": "logs/out.txt", "num_epochs": 3}
 
 
 @pytest.fixture
@@ -89,6 +89,12 @@ def test_what_the_study_raises_is_not_lost(run):
     with pytest.raises(AttributeError):  # as it has no study
         one.look()
     assert one.trial.reported == set()
+
+
+def test_the_last_epoch_is_not_judged(run):
+    one = run("time.sleep(600)", {"num_epochs": 1})
+    (one.trial.folder / "history.csv").write_text("epoch,train_loss,test_loss\n1,1,1\n")
+    assert one.look() is None  # the study, which is not there, is not asked
 
 
 def test_a_process_for_which_there_is_no_room_is_told(run, monkeypatch):

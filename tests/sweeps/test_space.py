@@ -180,6 +180,11 @@ def test_sweeps_without_sense_are_refused(read, texts, section, message):
     assert message in found
 
 
+def test_settings_and_parameters_are_judged_at_once(read):
+    told = problems(read, "sweep.pruner=meidan", "optimizer.learning_rat=1,2", "optimizer.learning_rate=1,-1")
+    assert len(told) == 3
+
+
 def test_a_plain_run_does_not_see_the_section(read, tmp_path):
     from rmldnn.config import translate
 

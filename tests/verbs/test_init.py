@@ -638,8 +638,17 @@ def test_a_file_is_replaced_only_by_force():
 def test_pictures_that_cannot_be_read_are_told(capsys):
     classes()
     Path("data/train/cat/0.jpg").write_bytes(b"no picture")
-    assert init.main(["data", "--yes"]) == DataError.exit_code
-    assert "data/train/cat/0.jpg: " in capsys.readouterr().err
+    assert init.main(["data", "--yes"]) == 0
+    said = capsys.readouterr()
+    assert "data/train/cat/0.jpg: " in said.err
+    assert "runs leave out samples that cannot be read" in said.out
+    assert read("config.json").value["neural_network"]["data"]["on_bad_sample"] == "skip"
+
+
+def test_a_size_that_the_network_does_not_take_is_told(capsys):
+    classes()
+    init.main(["data", "--yes", "--size", "8"])
+    assert "Note: --size 8 becomes 32 x 32, which resnet18 takes" in capsys.readouterr().out
 
 
 def test_a_single_class_is_told():
