@@ -155,8 +155,9 @@ def test_files_of_own_groups_are_files_of_the_sweep(pictures):
     Path("loss/mine.yaml").write_text("function: NLL\n")
     Path("config.yaml").write_text("defaults:\n- /rmldnn\n- override /loss: mine\n- preset: exact\n- _self_\n")
     loaded = spec.load("config.yaml", changes=["num_epochs=1"])
-    assert sweeping._files("config.yaml", loaded) == {"config.yaml", "loss/mine.yaml"}
-    assert sweeping._files(None, loaded) == {"loss/mine.yaml"}
+    assert sweeping._files(loaded, ["num_epochs=1"]) == {"config.yaml", "loss/mine.yaml"}
+    Path("loss/other.yaml").write_text("function: MSE\n")
+    assert sweeping._files(loaded, ["loss=other"]) == {"config.yaml", "loss/mine.yaml", "loss/other.yaml"}
 
 
 def test_a_file_that_is_changed_ends_the_sweep_with_the_running_trial(endless, config):
