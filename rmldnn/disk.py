@@ -8,6 +8,7 @@ import hashlib
 import io
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 _CHUNK = 2**22
+_DIGITS = re.compile(r"\d")
 _MANY = 1000
 """Names of a folder that are looked at for the one that was meant."""
 
@@ -41,7 +43,7 @@ def near(path: str) -> str | None:
             return None
         for near in difflib.get_close_matches(part, names, n=3):
             there = "/".join((*parts[:place], near, *parts[place + 1 :]))
-            if Path(there).exists():
+            if Path(there).exists() and _DIGITS.sub("", part) != _DIGITS.sub("", near):  # files with numbers are alike
                 return there
         return None
     return None

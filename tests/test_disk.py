@@ -79,6 +79,7 @@ class TestAbsent:
     def folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "pictures" / "train").mkdir(parents=True)
         (tmp_path / "config.json").touch()
+        (tmp_path / "1.png").touch()
         monkeypatch.chdir(tmp_path)
 
     @pytest.mark.parametrize(
@@ -95,6 +96,6 @@ class TestAbsent:
         path, meant = (text.format(tmp_path.name, root=tmp_path) for text in (path, meant))
         assert absent(path) == f"`{path}` does not exist; did you mean `{meant}`?"
 
-    @pytest.mark.parametrize("path", ["masks", "picture/test", "config.json/x", "nowhere/at/all", ""])
+    @pytest.mark.parametrize("path", ["masks", "picture/test", "config.json/x", "nowhere/at/all", "2.png", ""])
     def test_nothing_near(self, path: str, tmp_path: Path) -> None:
         assert absent(path) == f"`{path}` does not exist; paths are relative to the working directory, `{tmp_path}`"

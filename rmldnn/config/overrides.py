@@ -27,7 +27,7 @@ _KEY = re.compile(r"\$\{[\w.\[\]]*\}")
 """A reference to another key, `${data.batch_size}`; all others may ask a resolver, as `${oc.env:HOME}` does."""
 _SPECIAL = re.compile(r"[\\()\[\]{}:=, \t]")
 """What has a meaning in Hydra's grammar where there are no quotes."""
-_QUOTED = re.compile(r"(\\*)('|$)")
+_QUOTED = re.compile(r"(\\*)('|\Z)")
 """Where backslashes have a meaning within quotes."""
 _FIXED = ("job", "compute", "loader", "predictions", "checkpoints", "engine", "experiment", "hydra", "defaults")
 """Groups of `conf/` without choice, and words of Hydra's own."""

@@ -1,7 +1,7 @@
 """Values in Hydra's grammar."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from rmldnn.config.overrides import sayable, spelt, values
@@ -15,6 +15,7 @@ ANYTHING = some.recursive(
 
 
 @given(ANYTHING)
+@example("\\\n")
 def test_what_is_spelt_is_read_as_the_same_value(value):
     assert values([f"x={spelt(value)}"]) == {"x": value}
     assert sayable(value)
