@@ -93,7 +93,7 @@ def _checked(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _swept(given: argparse.Namespace, extra: Sequence[str]) -> dict[str, Any]:
-    """The composed configuration of a sweep's first trial.
+    """The composed configuration of a sweep's first trial; warns of a storage that several jobs may not share.
 
     Args:
         given: The command line.
@@ -112,7 +112,10 @@ def _swept(given: argparse.Namespace, extra: Sequence[str]) -> dict[str, Any]:
         message = f"one trial would leave GPUs idle; add `--workers auto`, or `--procs {given.gpus_per_node}`"
         raise ConfigError(Problem("--gpus-per-node", message, COMMAND_LINE))
     wanted = space.read(*loaded_configuration(given))
-    if any(word.startswith("--array") for word in extra) and wanted.settings.get("storage", "sqlite") == "sqlite":
+    if (
+        any(word.startswith(("--array", "-a")) for word in extra)
+        and wanted.settings.get("storage", "sqlite") == "sqlite"
+    ):
         print(
             "Warning: several jobs may not share SQLite on file systems of clusters; add sweep.storage=journal",
             file=sys.stderr,

@@ -156,22 +156,18 @@ def test_broken_json_is_named_with_its_line(tmp_path):
     assert message(str(file)).startswith(f"{file}:3: not valid JSON: Expecting ':' delimiter")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+NO_NETWORKS = {
+    b"": "is empty",
+    b"\x89HDF\xff": "neither text nor a file of Keras",
+    b'{"class_name": "Sequential", "config": {"layers": [], "name": "a", "name": "b"}}': "`name` is written twice",
+}
+
+
+@pytest.mark.parametrize("content", NO_NETWORKS, ids=NO_NETWORKS.values())
+def test_files_that_hold_no_network_are_refused(tmp_path, content):
     file = tmp_path / "net.json"
-    file.write_bytes(b"\x89HDF\xff")
-    assert message(str(file)).startswith(f"{file}: neither text nor a file of Keras")
-
-
-def test_a_key_that_is_there_twice_with_two_values_is_refused(tmp_path):
-    file = tmp_path / "net.json"
-    file.write_text('{"class_name": "Sequential", "config": {"layers": [], "name": "a", "name": "b"}}')
-    assert message(str(file)).startswith(f"{file}: `name` is written twice in one object")
-
-
-def test_an_empty_file_is_refused(tmp_path):
-    file = tmp_path / "net.json"
-    file.touch()
-    assert message(str(file)).startswith(f"{file}: is empty")
+    file.write_bytes(content)
+    assert message(str(file)).startswith(f"{file}: {NO_NETWORKS[content]}")
 
 
 def test_a_folder_is_refused(tmp_path):

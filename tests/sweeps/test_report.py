@@ -57,6 +57,13 @@ def test_the_table_for_people_has_the_best_first(tmp_path, capsys):
         assert "".join(word for word in rows if word.isdecimal()) == wanted
 
 
+def test_the_table_for_people_has_the_beginning_of_what_went_wrong(tmp_path, capsys):
+    report.print_trials(ended(tmp_path, Outcome("failed", failure="no room " * 40)), "test_loss", minimize=True)
+    said = capsys.readouterr().out
+    assert "no room no room" in said
+    assert said.count("no room") < 10
+
+
 @pytest.fixture
 def trial(tmp_path):
     trial = Trial(0, {"optimizer": "adam"}, tmp_path)

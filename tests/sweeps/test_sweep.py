@@ -211,6 +211,9 @@ def test_a_job_of_slurm_is_a_worker_of_the_sweep(pictures, config, fork_server):
     result = fork_server(pictures, "submit", "config.json", "-m", "--time", "30", "--print", "--", "--array=1-8")
     assert result.code == 0, result.err
     assert "#SBATCH --array=1-8\n" in result.out
+    assert "Warning: several jobs may not share SQLite" in result.err
+    shared = ("sweep.storage=journal", "--time", "30", "--print", "--", "--array=1-8")
+    assert "SQLite" not in fork_server(pictures, "submit", "config.json", "-m", *shared).err
     assert "-m rmldnn config.json -m --sweep-folder=sweeps/config " in result.out
     refused = fork_server(pictures, "submit", "config.json", "-m", "--time", "30", "--nodes", "2", "--print")
     assert refused.code == 2

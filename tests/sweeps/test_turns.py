@@ -32,6 +32,7 @@ def test_of_several_tries_the_last_counts():
 def test_what_was_tried_least_comes_first_and_nothing_is_tried_four_times():
     fails = [(number, "FAIL", {}, {}) for number in (0, 1, 2, 0, 1, 3, 1)]
     assert list(turns.failed(tried(*fails))) == [2, 3, 0]
+    assert turns.given_up(tried(*fails)) == 1
 
 
 def test_new_trials_come_before_those_that_failed():

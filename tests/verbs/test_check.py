@@ -127,7 +127,9 @@ def test_the_section_of_a_sweep_is_tried_too(check, config):
 
 
 def test_a_sweep_of_the_command_line_is_tried(check, config):
-    assert check(config, "-m", "optimizer=adam,sgd")[0] == 0
+    code, out, _ = check(config, "-m", "optimizer=adam,sgd")
+    assert code == 0
+    assert re.search(r"Swept by -m +optimizer\b", out)
     code, _, err = check(config, "-m", "optimizer=adam,sgdd")
     assert code == 2
     assert "command line: sweep.optimizer: there is no optimizer `sgdd`" in err
