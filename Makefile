@@ -28,7 +28,8 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 test: check
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m 'not speed'
+	$(BIN)/pytest tests/test_speed.py
 
 check: setup
 	$(BIN)/ruff check .
