@@ -75,9 +75,9 @@ class Changes:
 
 
 _HYDRAS = {
-    "launcher": "trials are run by `-m` alone, several at once by --workers, and on SLURM by `rmldnn submit ... -m`",
-    "sweeper": "Optuna is there by `-m`; sweep.sampler, sweep.num_trials and more set it: rmldnn explain sweep",
-    "sweep": "a sweep's folder is named by --sweep-folder",
+    "launcher": "it says how `rmldnn config.json -m` runs trials, as do --workers and `rmldnn submit ... -m`",
+    "sweeper": "it says how `rmldnn config.json -m` chooses values, as does the section `sweep`",
+    "sweep": "it names the folder of `rmldnn config.json -m`, as does --sweep-folder",
     "run": "a run's folder is named by run_folder=",
 }
 """What does here what words of Hydra's do there."""
