@@ -19,6 +19,7 @@ import torch
 
 from rmldnn.applications.application import Application
 from rmldnn.applications.fitting import require_trainable
+from rmldnn.compiler import without_compiler
 from rmldnn.config import translate
 from rmldnn.config.instantiate import instantiate, opened_data
 from rmldnn.config.samples import trains
@@ -29,7 +30,7 @@ from rmldnn.engine.checkpoint import Checkpoints
 from rmldnn.engine.compute import Compute
 from rmldnn.engine.zero import Zero
 from rmldnn.errors import ConfigError, DataError, Problem, RmldnnError
-from rmldnn.networks.costs import Memory, costs, memory, without_compiler
+from rmldnn.networks.costs import Memory, costs, memory
 from rmldnn.networks.network import Network
 from rmldnn.output.places import require_place
 from rmldnn.output.placing import placed

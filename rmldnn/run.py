@@ -14,6 +14,7 @@ import torch
 from rmldnn import assembling, training
 from rmldnn.applications.application import Application, source
 from rmldnn.applications.levels import shrink
+from rmldnn.compiler import without_compiler
 from rmldnn.component import component
 from rmldnn.config import catalog, translate
 from rmldnn.config.instantiate import instantiate
@@ -75,6 +76,7 @@ def main(
         stack.enter_context(composed.places())
         zero = instantiate(translate.job(config)["engine"])
         engine = stack.enter_context(open_engine(ranks, zero, timeout=timeout))
+        stack.enter_context(without_compiler())
         leave = Leave()
         with engine.understood():  # before the run folder notes how the run ended
             screen.header(ranks.world)

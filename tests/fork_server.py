@@ -16,7 +16,7 @@ import cv2  # noqa: F401
 import h5py  # noqa: F401
 import hydra.compose  # noqa: F401
 import numpy as np
-import torch._dynamo  # noqa: F401 - which every optimizer of torch imports
+import torch  # noqa: F401
 
 TIMEOUT = 180
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rmldnn.compiler import without_compiler
 from rmldnn.component import show
 from rmldnn.config import catalog
 from rmldnn.data.loader import Loader
@@ -21,7 +22,6 @@ from rmldnn.data.transforms.geometric import in_words
 from rmldnn.errors import ConfigError, DataError, NetworkError, Problem, RmldnnError
 from rmldnn.losses.equation import TargetError
 from rmldnn.losses.reduction import alone
-from rmldnn.networks.costs import without_compiler
 from rmldnn.networks.layout import tensor_shape
 from rmldnn.networks.network import Network
 from rmldnn.steps import Batch

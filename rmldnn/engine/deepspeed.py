@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rmldnn.compiler import uncompiled
 from rmldnn.engine.buckets import Buckets
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import ConfigError, Problem
@@ -44,9 +45,10 @@ def initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: M
     """
     deepspeed = imported()
     _require(deepspeed, settings)
-    engine, *_ = deepspeed.initialize(
-        model=network, optimizer=optimizer, dist_init_required=False, config=dict(settings)
-    )
+    with uncompiled():  # the steps of its own Muon, which it imports here, and nobody calls
+        engine, *_ = deepspeed.initialize(
+            model=network, optimizer=optimizer, dist_init_required=False, config=dict(settings)
+        )
     inner = getattr(engine.optimizer, "optimizer", optimizer)
     if inner is not optimizer:  # an Adagrad that DeepSpeed made anew, without groups and learning rates
         optimizer.state.clear()

@@ -5,18 +5,15 @@ Measured on tensors without numbers (torch's `meta` device), so that the largest
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from rmldnn.compiler import without_compiler
 from rmldnn.networks.network import Network
 
 
@@ -88,35 +85,6 @@ def _kept(optimizer: torch.optim.Optimizer) -> int:
         optimizer.step()
     kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
     return sum(value.numel() * value.element_size() for value in kept)
-
-
-@contextmanager
-def without_compiler() -> Iterator[None]:
-    """Spares torch the import of its compiler, which takes more than a second, where nothing is compiled.
-
-    Torch imports it at the first call of functions that it exempts from compiling: of optimizers, and of operations on
-    the `meta` device that are written in Python.
-    """
-    name = "torch._dynamo"
-    if name in sys.modules:
-        yield
-        return
-    exempt: list[Any] = []
-
-    def disable(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
-        exempt.append(function)
-        return function
-
-    stand_in = ModuleType(name)
-    vars(stand_in).update(disable=disable, graph_break=lambda: None)
-    sys.modules[name] = vars(torch)["_dynamo"] = stand_in
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-        vars(torch).pop("_dynamo", None)
-        for function in exempt:  # torch remembers there that it was exempted
-            vars(function).pop("__dynamo_disable", None)
 
 
 def costs(network: Network, shapes: Sequence[Sequence[int]]) -> Costs | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from rmldnn.compiler import without_compiler
 from rmldnn.component import show
 from rmldnn.config import catalog
 from rmldnn.config.groups import ROOT
@@ -16,7 +17,7 @@ from rmldnn.config.parts import PARTS, in_parts
 from rmldnn.config.reader import read as read_config
 from rmldnn.errors import ConfigError, NetworkError, Problem
 from rmldnn.networks.compile import build
-from rmldnn.networks.costs import Costs, costs, memory, without_compiler
+from rmldnn.networks.costs import Costs, costs, memory
 from rmldnn.networks.keras import read as read_network
 from rmldnn.networks.network import LayerFacts, Network
 from rmldnn.output.tables import bytes_, count, print_table
