@@ -15,7 +15,7 @@ DOORS = {
     "omegaconf": {"config/hydras.py"},
     "deepspeed": {"engine/deepspeed.py"},
     "pydantic": {"component.py"},
-    "yaml": {"config/reader.py", "config/describe.py"},
+    "yaml": {"config/reader.py", "config/describe.py", "data/class_names.py"},
     "optuna": {"sweeps/study.py", "sweeps/plots.py"},
     "matplotlib": {"sweeps/plots.py"},
 }

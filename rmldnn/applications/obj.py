@@ -48,8 +48,8 @@ class Obj(Application):
         max_detections: The largest number of detections of a picture.
         pictures: Pictures of the test set that are drawn with their detections, below `test_output_path`.
         class_names: What classes are called where there are no boxes to say it, as in a run that only predicts: the
-            annotations of COCO that the network learned from, whose categories also give `category_id`, or a text file
-            with the name of each class in a line.
+            annotations of COCO that the network learned from, whose categories also give `category_id`, a text file
+            with the name of each class in a line, or a YAML file with `names`.
 
     Raises:
         DataError: The file of names cannot be read.

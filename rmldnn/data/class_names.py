@@ -1,4 +1,4 @@
-"""Names of classes in files: a line for each, or the categories of COCO's annotations."""
+"""Names of classes in files: a line for each, `names` of a YAML file, or the categories of COCO's annotations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from rmldnn.component import show
 from rmldnn.errors import DataError
@@ -15,8 +17,9 @@ def read(file: str, key: str) -> dict[str, int]:
     """The names of classes in the order of their indices, each with its number.
 
     Args:
-        file: A text file with a name in each line, whose numbers are the indices; or a JSON file of annotations as COCO
-            has it (`.json`), whose numbers are those of its categories.
+        file: A text file with a name in each line, whose numbers are the indices; a YAML file (`.yaml`, `.yml`) whose
+            `names` are a list, or have the indices before them, such as the `data.yaml` of data for YOLO; or a JSON
+            file of annotations as COCO has it (`.json`), whose numbers are those of its categories.
         key: What names the file, for messages.
 
     Raises:
@@ -36,13 +39,34 @@ def read(file: str, key: str) -> dict[str, int]:
             message = "has no `categories` with `id` and `name`; name a file of annotations of COCO, or a text file"
             raise DataError(f"{key}: `{file}` {message}")
         return categories(file, entries)
-    names = [name for line in text.splitlines() if (name := line.strip())]
+    is_yaml = Path(file).suffix.lower() in (".yaml", ".yml")
+    lines = _in_yaml(text, file, key) if is_yaml else text.splitlines()
+    names = [name for line in lines if (name := line.strip())]
     for place, name in enumerate(names):
         if name in names[:place]:
             raise DataError(f"{key}: `{file}` has the name `{name}` twice; rename one of them")
     if not names:
         raise DataError(f"{key}: `{file}` is empty; write the name of each class in a line of its own")
     return {name: index for index, name in enumerate(names)}
+
+
+def _in_yaml(text: str, file: str, key: str) -> list[str]:
+    """What stands behind `names`, in the order of the indices.
+
+    Raises:
+        DataError: That is no list of texts, nor texts by index.
+    """
+    try:
+        content = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - knows texts, lists and objects, and nothing else
+    except yaml.YAMLError as error:
+        raise DataError(f"{key}: cannot read `{file}`: {' '.join(str(error).split())}; repair it") from None
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, dict) and {*names} == {*map(str, range(len(names)))}:
+        names = [names[str(index)] for index in range(len(names))]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        message = "has no `names` of classes; write them as names: [cat, dog], or with their indices from 0"
+        raise DataError(f"{key}: `{file}` {message}")
+    return names
 
 
 def categories(file: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -12,6 +12,8 @@ from rmldnn.errors import DataError
     ("name", "text", "names"),
     [
         ("a.names", "cat\n\n  dog \n", {"cat": 0, "dog": 1}),
+        ("data.yaml", "train: ../train/images\nnc: 2\nnames: ['cat', 'no']\n", {"cat": 0, "no": 1}),
+        ("coco8.yml", "names:\n  1: dog\n  0: cat\n", {"cat": 0, "dog": 1}),
         (
             "a.json",
             json.dumps({"categories": [{"id": 9, "name": "dog"}, {"id": 2, "name": "cat"}]}),
@@ -30,6 +32,11 @@ def test_names_have_the_numbers_of_their_file(tmp_path, name, text, names):
     [
         ("a.names", "cat\ncat\n", "has the name `cat` twice"),
         ("a.names", "\n", "is empty"),
+        ("a.yaml", "names: [cat", "cannot read"),
+        ("a.yaml", "names: {0: cat, 2: dog}", "has no `names` of classes; write them as names:"),
+        ("a.yaml", "names: [[cat]]", "has no `names` of classes"),
+        ("a.yaml", "nc: 3", "has no `names` of classes"),
+        ("a.yaml", "names: [cat, cat]", "has the name `cat` twice"),
         ("a.json", "[", "cannot read"),
         ("a.json", '{"categories": [{"name": "cat"}]}', "has no `categories` with `id` and `name`"),
         ("a.json", '{"categories": []}', "`categories` is empty"),

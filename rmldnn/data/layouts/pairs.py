@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rmldnn.data.layouts.layout import Layout, Pair, forms
-from rmldnn.data.layouts.listing import ARRAYS, Entry, Role, Set, kind_of, role_of, set_of, stem
+from rmldnn.data.layouts.listing import ARRAYS, Entry, Role, Set, beginning, kind_of, role_of, set_of, stem
 
 Roles: TypeAlias = "defaultdict[tuple[Set, str], list[Entry]]"
 TESTS: Sequence[Set] = ("val", "test")
@@ -102,6 +103,8 @@ def _test(roles: Roles, kind: str, theirs: str) -> tuple[Pair | None, list[str]]
 
 _NAMES = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
 """Files with the name of a class in each line."""
+_START = 2**16
+"""Bytes of a file for YOLO in which its `names` begin."""
 
 
 def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
@@ -110,6 +113,11 @@ def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
         for name in folder.files:
             if name.lower() in _NAMES or kind_of(name) == "names":
                 return {"class_names": f"{folder.path}/{name}"}
+    for name in root.files:
+        if kind_of(name) == "yaml" and re.search(
+            rb"^names\s*:", beginning(f"{root.path}/{name}", _START), re.MULTILINE
+        ):
+            return {"class_names": f"{root.path}/{name}"}
     return {}
 
 

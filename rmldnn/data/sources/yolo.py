@@ -73,8 +73,9 @@ def yolo(side: Side, *, class_names: Path | None = None) -> Yolo | None:
 
     Args:
         side: What to open.
-        class_names: Text file with the name of each class in a line of its own, such as Darknet's `coco.names`, or JSON
-            file of annotations of COCO; classes are called by their indices without it.
+        class_names: Text file with the name of each class in a line of its own, such as Darknet's `coco.names`; YAML
+            file with `names`, such as `data.yaml`; or JSON file of annotations of COCO. Classes are called by their
+            indices without it.
 
     Returns:
         The source; None if no path is configured.

@@ -1,5 +1,7 @@
 """What a folder holds, told by names: files here are empty, but for JSON files, which begin as those of COCO."""
 
+from pathlib import Path
+
 import pytest
 
 from rmldnn.data.layouts.find import find, given
@@ -221,6 +223,13 @@ def test_given_folders_of_sets_may_end_in_slashes(holding):
     found = given("data/train/", None, "data/test/", None)
     assert (found.train, found.test) == (pair("train"), pair("test"))
     assert found.keys == {"training_tag": "train", "test_tag": "test"}
+
+
+def test_the_file_for_yolo_names_the_classes(holding):
+    holding("images/1.jpg labels/1.txt config.yaml data.yaml")
+    Path("data/data.yaml").write_text("nc: 2\nnames: [cat, dog]\n")
+    (found,) = find("data")
+    assert found.keys == {"class_names": "data/data.yaml"}
 
 
 def test_names_of_classes_are_found(holding):
