@@ -53,7 +53,8 @@ def pair(inputs: Sequence[str], targets: Sequence[str], key: str) -> list[str]:
         message += _alone("targets without input", targets, target_stems, in_stems)
     message += _double("inputs of the same name", inputs, in_stems)
     message += _double("targets of the same name", targets, target_stems)
-    raise DataError(f"{message}; they are paired by name, such as `a/1.jpg` with `a/1.png`")
+    remedy = "they are paired by name, such as `a/1.jpg` with `a/1.png`; move what has no partner into another folder"
+    raise DataError(f"{message}; {remedy}")
 
 
 def _stems(names: Sequence[str]) -> list[str]:
