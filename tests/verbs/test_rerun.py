@@ -20,6 +20,12 @@ def composed(file, *changes):
 
 
 @pytest.fixture
+def rmldnn(fork_server):
+    """The command, which finds the large libraries there already."""
+    return lambda *words: fork_server(Path.cwd(), *words)
+
+
+@pytest.fixture
 def made(pictures, config):
     """A run that was made of `config`, some of its facts changed: returns its folder."""
 
