@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     given = options.parse_intermixed_args(words[:cut])
     sweeping.require_multirun(given, only=("--procs",))
     file, changes = configuration(given.words)
-    config = _swept(given, words[cut + 1 :]) if given.multirun else _checked(given)
+    config = _swept(given, file, words[cut + 1 :]) if given.multirun else _checked(given)
     job = _job(given, Path(file or "rmldnn").stem, words[cut + 1 :])
     modules, _ = plugged(given.words)
     command = [*_program(given), *([file] if file else []), *modules, *changes]
@@ -92,17 +92,20 @@ def _checked(given: argparse.Namespace) -> dict[str, Any]:
     return config
 
 
-def _swept(given: argparse.Namespace, extra: Sequence[str]) -> dict[str, Any]:
+def _swept(given: argparse.Namespace, file: str | None, extra: Sequence[str]) -> dict[str, Any]:
     """The composed configuration of a sweep's first trial; warns of a storage that several jobs may not share.
 
     Args:
         given: The command line.
+        file: The configuration file.
         extra: What goes to sbatch as it is.
 
     Raises:
-        ConfigError: The sweep is wrong, or its trials would be shared out among the processes of a job.
+        ConfigError: The sweep is wrong, its trials would be shared out among the processes of a job, or its folder is
+            that of another sweep.
     """
-    from rmldnn.sweeps import space
+    from rmldnn.sweeps import settings, space
+    from rmldnn.sweeps.study import Study
 
     sweeping.require_numbers(given)
     if given.nodes > 1 or (given.procs_per_node or 1) > 1:
@@ -112,6 +115,9 @@ def _swept(given: argparse.Namespace, extra: Sequence[str]) -> dict[str, Any]:
         message = f"one trial would leave GPUs idle; add `--workers auto`, or `--procs {given.gpus_per_node}`"
         raise ConfigError(Problem("--gpus-per-node", message, COMMAND_LINE))
     wanted = space.read(*loaded_configuration(given))
+    place = sweeping.folder(given, file)
+    if place.is_dir() and not given.show and not given.image:  # which may have packages that are not here
+        Study(place, settings.sweep(**wanted.settings), wanted.space, wanted.base, retry=False)
     if (
         any(word.startswith(("--array", "-a")) for word in extra)
         and wanted.settings.get("storage", "sqlite") == "sqlite"

@@ -218,3 +218,14 @@ def test_a_job_of_slurm_is_a_worker_of_the_sweep(pictures, config, fork_server):
     refused = fork_server(pictures, "submit", "config.json", "-m", "--time", "30", "--nodes", "2", "--print")
     assert refused.code == 2
     assert "-m: a sweep's job is one process; `-- --array=1-8` submits eight jobs" in refused.err
+
+
+def test_a_job_for_the_folder_of_another_sweep_is_not_submitted(pictures, config, fork_server):
+    written(config, sweep={"optimizer.learning_rate": [0.1, 0.2]}, num_epochs=1)
+    assert fork_server(pictures, "config.json", "-m").code == 0
+    again = ["submit", "config.json", "-m", "--time", "30", "optimizer.learning_rate=0.1,0.3"]
+    refused = fork_server(pictures, *again, PATH="/none")
+    assert refused.code == 2
+    assert "holds a sweep with other parameters (`optimizer.learning_rate`)" in refused.err
+    assert not (pictures / "config.sbatch").exists()
+    assert "there is no `sbatch`" in fork_server(pictures, *again, "--sweep-folder", "other", PATH="/none").err
