@@ -87,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     try:
-        arguments = _without_hydras(arguments)
+        if not (arguments and arguments[0] in VERBS):
+            arguments = sweeping.in_our_words(arguments)
         if arguments and arguments[0] in VERBS:
             verb = import_module(f"rmldnn.verbs.{arguments[0]}")
             return int(verb.main(arguments[1:]))
@@ -117,19 +118,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = f"{type(error).__name__}: {error}\n{why}; --debug shows where."
         print(f"rmldnn: {line}: {said}" if line else f"rmldnn: {said}", file=sys.stderr)
         return 1
-
-
-def _without_hydras(arguments: Sequence[str]) -> Sequence[str]:
-    """A command line without Hydra's words of how trials are run; see there.
-
-    Raises:
-        ConfigError: They have no meaning here.
-    """
-    if (arguments and arguments[0] in VERBS) or not any("hydra" in word for word in arguments):
-        return arguments
-    from rmldnn.verbs import launchers
-
-    return launchers.understood(arguments)
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:

@@ -6,42 +6,48 @@ Torch imports it at the first call of any function that is not to be compiled: o
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
 
 _NAME = "torch._dynamo"
-_PACKAGE = "__path__"
-"""What Python asks for before it imports a part of the compiler."""
+_LAZY = "torch._compile"
+"""The module of torch that asks at each call anew whether a function is exempted."""
 
 
 @contextmanager
 def without_compiler() -> Iterator[None]:
-    """Spares torch the import of its compiler until anything is asked of it but not to compile."""
+    """Spares torch the import of its compiler until anything is asked of it but to leave a function alone."""
     if _NAME in sys.modules:
         yield
         return
     stand_in = _StandIn()
+    finder = _Parts(stand_in)
     sys.modules[_NAME] = vars(torch)["_dynamo"] = stand_in
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
+        sys.meta_path.remove(finder)
         stand_in.leave()
 
 
 @contextmanager
-def uncompiled() -> Iterator[None]:
+def undecorated() -> Iterator[None]:
     """Leaves functions as they are that a library decorates by `torch.compile` while it is imported."""
     compiling = torch.compile
 
-    def leave(function: Callable[..., Any] | None = None, **_: Any) -> Any:
-        return function or leave
+    def leave(model: Callable[..., Any] | None = None, **_: Any) -> Any:
+        return leave if model is None else model
 
     vars(torch)["compile"] = leave
     try:
@@ -55,13 +61,16 @@ class _StandIn(ModuleType):
 
     def __init__(self) -> None:
         super().__init__(_NAME)
-        self._exempt: list[Callable[..., Any]] = []
+        self.__path__: list[str] = []  # it is a package, whose parts the finder knows
+        self._exempt: list[FunctionType] = []
         self._moving = threading.RLock()
 
-    def disable(self, function: Callable[..., Any] | None = None, *words: Any, **keys: Any) -> Any:
-        """Exempts a function from what does not happen."""
-        if function is None or sys.modules.get(_NAME) is not self:
-            return self._compiler().disable(function, *words, **keys)
+    def disable(self, function: Any = None, recursive: bool = True, **keys: Any) -> Any:
+        """Exempts a function from what does not happen yet."""
+        if sys.modules.get(_NAME) is not self or not isinstance(function, FunctionType):
+            return self.compiler().disable(function, recursive, **keys)
+        if sys._getframe(1).f_globals.get("__name__") != _LAZY:
+            return vars(torch)["_disable_dynamo"](function, recursive)
         self._exempt.append(function)
         return function
 
@@ -78,11 +87,45 @@ class _StandIn(ModuleType):
                 vars(function).pop("__dynamo_disable", None)
             self._exempt.clear()
 
-    def _compiler(self) -> Any:
+    def compiler(self) -> Any:
+        """The compiler itself, in its place."""
         self.leave()
         return import_module(_NAME)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != _PACKAGE:  # who only looks through all modules needs no compiler
+        if name.startswith("__"):  # who only looks through all modules needs no compiler
             raise AttributeError(name)
-        return getattr(self._compiler(), name)
+        return getattr(self.compiler(), name)
+
+
+class _Parts(MetaPathFinder):
+    """Finds the parts of the compiler behind its stand-in: `import torch._dynamo.config` imports all of it."""
+
+    def __init__(self, stand_in: _StandIn) -> None:
+        self._stand_in = stand_in
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        """What Python asks for; None of all other modules."""
+        if not name.startswith(f"{_NAME}.") or sys.modules.get(_NAME) is not self._stand_in:
+            return None
+        self._stand_in.compiler()
+        return _Loaded(sys.modules[name]).spec if name in sys.modules else importlib.util.find_spec(name)
+
+
+class _Loaded(Loader):
+    """Gives a module that came meanwhile, where Python would execute it once more.
+
+    Python found it absent, asked for its specification, and takes the one that the module has by then.
+    """
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._own = module, module.__spec__
+        self.spec = vars(module)["__spec__"] = ModuleSpec(module.__name__, self)
+
+    def create_module(self, _: ModuleSpec) -> ModuleType:
+        """The module."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Gives it back its own specification."""
+        vars(module)["__spec__"] = self._own

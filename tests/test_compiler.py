@@ -23,7 +23,7 @@ def alone(program):
     """Runs a program in which nothing is imported yet."""
     head = """
         import sys
-        from rmldnn.compiler import uncompiled, without_compiler
+        from rmldnn.compiler import undecorated, without_compiler
         import torch
 
         def optimizer():
@@ -60,24 +60,70 @@ def test_who_compiles_has_the_compiler_and_what_was_exempt_before_it_came_still_
     """)
 
 
-@pytest.mark.parametrize("asked", ["import torch._dynamo.config", "torch._dynamo.disable()"])
-def test_who_asks_for_a_part_of_it_has_it(asked):
+@pytest.mark.parametrize(
+    "asked",
+    ["import torch._dynamo.config as part", "part = torch._dynamo.config"],
+)
+def test_who_asks_for_a_part_of_it_has_the_one_that_it_uses(asked):
     alone(f"""
         with without_compiler():
+            optimizer()
             {asked}
+            assert part is sys.modules["torch._dynamo.utils"].config is sys.modules["torch._dynamo.config"]
+            assert part.__spec__.origin.endswith("config.py")
+            import torch._dynamo.testing
+            assert torch._dynamo.testing.config is part
+    """)
+
+
+def test_parts_are_executed_once():
+    alone("""
+        with without_compiler():
+            optimizer()
+            import torch._dynamo.backends.registry as registry
+            assert torch._dynamo.backends.registry is registry
+            assert torch._dynamo.backends is sys.modules["torch._dynamo.backends"]
+            assert torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)) == 2
+    """)
+
+
+def test_functions_that_a_user_exempts_stay_exempted():
+    alone("""
+        import math
+
+        with without_compiler():
+            @torch.compiler.disable
+            def counted(x):
+                assert not torch.compiler.is_compiling()
+                return x
+
+            assert torch.compile(lambda x: counted(x) + 1, backend="eager")(torch.ones(1)) == 2
+    """)
+
+
+@pytest.mark.parametrize("what", ["math.sqrt", "type('Own', (), {})"])
+def test_what_else_is_exempted_is_so_by_the_compiler_itself(what):
+    alone(f"""
+        import math
+
+        with without_compiler():
+            torch.compiler.disable({what})
             assert "torch._dynamo.utils" in sys.modules
+        optimizer()
     """)
 
 
 def test_decorators_compile_nothing_while_a_library_is_imported():
     alone("""
         whole = torch.compile
-        with uncompiled():
+        with undecorated():
             @torch.compile
             def first(x): return x
 
             @torch.compile(dynamic=True)
             def second(x): return x
-        assert (first(1), second(2), torch.compile) == (1, 2, whole)
+
+            third = torch.compile(model=second)
+        assert (first(1), second(2), third(3), torch.compile) == (1, 2, 3, whole)
         assert "torch._dynamo" not in sys.modules
     """)

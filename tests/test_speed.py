@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.speed
+pytestmark = [pytest.mark.speed, pytest.mark.slow]
 
 TOOLS = Path(__file__).parent.parent / "tools"
 TRIES = 6

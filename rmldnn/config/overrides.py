@@ -75,12 +75,11 @@ class Changes:
 
 
 _HYDRAS = {
-    "launcher": "it says how `rmldnn config.json -m` runs trials, as do --workers and `rmldnn submit ... -m`",
-    "sweeper": "it says how `rmldnn config.json -m` chooses values, as does the section `sweep`",
-    "sweep": "it names the folder of `rmldnn config.json -m`, as does --sweep-folder",
+    **dict.fromkeys(("launcher", "sweeper", "sweep"), "it is about sweeps: add -m"),
+    "mode": "a sweep has -m",
     "run": "a run's folder is named by run_folder=",
 }
-"""What does here what words of Hydra's do there."""
+"""What does here what words of Hydra's do there; those of sweeps have a meaning with -m (`sweeps/multirun.py`)."""
 
 
 def parse(texts: Sequence[str], beside: Path = Path()) -> Changes:

@@ -28,7 +28,7 @@ def read(file: str, key: str) -> dict[str, int]:
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
         content = json.loads(text) if Path(file).suffix.lower() == ".json" else None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{key}: cannot read `{file}`: {reason}; name a text file in UTF-8") from None
     if content is not None:
@@ -58,12 +58,15 @@ def _in_yaml(text: str, file: str, key: str) -> list[str]:
     """
     try:
         content = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - knows texts, lists and objects, and nothing else
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise DataError(f"{key}: cannot read `{file}`: {' '.join(str(error).split())}; repair it") from None
     names = content.get("names") if isinstance(content, dict) else None
-    if isinstance(names, dict) and {*names} == {*map(str, range(len(names)))}:
+    if isinstance(names, dict):
+        lacking = next((index for index in range(len(names)) if str(index) not in names), None)
+        if lacking is not None:
+            raise DataError(f"{key}: `{file}`: `names` has no index {lacking}; name each class, from 0 without gaps")
         names = [names[str(index)] for index in range(len(names))]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not names or not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         message = "has no `names` of classes; write them as names: [cat, dog], or with their indices from 0"
         raise DataError(f"{key}: `{file}` {message}")
     return names

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rmldnn.compiler import uncompiled
+from rmldnn.compiler import undecorated
 from rmldnn.engine.buckets import Buckets
 from rmldnn.engine.ranks import Ranks
 from rmldnn.errors import ConfigError, Problem
@@ -45,10 +46,11 @@ def initialize(network: nn.Module, optimizer: torch.optim.Optimizer, settings: M
     """
     deepspeed = imported()
     _require(deepspeed, settings)
-    with uncompiled():  # the steps of its own Muon, which it imports here, and nobody calls
-        engine, *_ = deepspeed.initialize(
-            model=network, optimizer=optimizer, dist_init_required=False, config=dict(settings)
-        )
+    with suppress(ImportError), undecorated():  # it would compile the steps of its own Muon, which nobody calls
+        import_module("deepspeed.runtime.zero.muon.original_muon")
+    engine, *_ = deepspeed.initialize(
+        model=network, optimizer=optimizer, dist_init_required=False, config=dict(settings)
+    )
     inner = getattr(engine.optimizer, "optimizer", optimizer)
     if inner is not optimizer:  # an Adagrad that DeepSpeed made anew, without groups and learning rates
         optimizer.state.clear()

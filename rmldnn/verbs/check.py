@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--procs", type=int, default=1, metavar="N", help="of so many processes (1)")
     sweeping.add_options(options)
     options.add_argument("--json", action="store_true", help="for programs instead of for people")
-    given = options.parse_intermixed_args(list(arguments))
+    given = options.parse_intermixed_args(sweeping.in_our_words(arguments, "check"))
     sweeping.require_multirun(given)
     if given.procs < 1:
         raise ConfigError(Problem("--procs", f"must be a positive integer, got {given.procs}", COMMAND_LINE))

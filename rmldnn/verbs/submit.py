@@ -35,7 +35,7 @@ _CORES = 8
 
 def main(arguments: Sequence[str]) -> int:
     """Writes, shows and submits; returns the exit code."""
-    words = list(arguments)
+    words = sweeping.in_our_words(arguments, "submit")
     cut = words.index("--") if "--" in words else len(words)
     options = parser("submit", "CONFIG [KEY=VALUE ...] --time TIME [options] [-- lines for sbatch]", DESCRIPTION)
     add_configuration(options)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rmldnn.engine import cores
 from rmldnn.engine.ranks import Ranks, surroundings
 from rmldnn.errors import COMMAND_LINE, ConfigError, DataError, LaunchError, Problem, RmldnnError
 from rmldnn.output.run_folder import STATES
@@ -37,7 +38,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Gives a command line the number of trials that run at once."""
-    parser.add_argument("--workers", metavar="N", help="trials of a sweep at once (1); auto: one for each GPU")
+    parser.add_argument("--workers", metavar="N", help="trials of a sweep at once (1); auto: one for each GPU, or core")
+
+
+def in_our_words(arguments: Sequence[str], verb: str = "") -> list[str]:
+    """A command line without Hydra's words of launchers and sweepers.
+
+    Args:
+        arguments: What stands behind `rmldnn`, or behind a verb.
+        verb: The verb; without one the result begins with `submit` if the launcher is one of SLURM.
+
+    Raises:
+        ConfigError: Such words have no meaning here.
+    """
+    if not any("hydra" in word for word in arguments):
+        return list(arguments)
+    from rmldnn.sweeps.multirun import understood
+
+    asked = understood(arguments)
+    if verb == "check":
+        return [*asked.sweep, *asked.rest]
+    return asked.words if verb or asked.submit is None else ["submit", *asked.words]
 
 
 def require_multirun(given: argparse.Namespace, only: Sequence[str] = ()) -> None:
@@ -111,9 +132,9 @@ def _run(options: argparse.Namespace, spec: Spec, wanted: Wanted) -> int:
 
     chosen = settings.sweep(**wanted.settings)
     place = folder(options, options.file)
-    workers, devices = _workers(options.workers)
     required(chosen)
     world = int(options.procs) if (options.procs or "").isdecimal() else 1
+    workers, devices = _workers(options.workers, world)
     names = {*identity.named(identity.NETWORKS, wanted.space, wanted.base), *_files(spec, wanted.changes)}
     read = identity.contents(names)
     found = tried(spec, wanted, place, lenient=options.lenient, world=world)
@@ -188,8 +209,8 @@ def _command(options: argparse.Namespace, changes: Sequence[str]) -> list[str]:
     return [*words, f"--timeout={options.timeout:g}"]
 
 
-def _workers(text: str | None) -> tuple[int, list[str]]:
-    """How many trials run at once, and the GPUs that they share out."""
+def _workers(text: str | None, procs: int) -> tuple[int, list[str]]:
+    """How many trials of so many processes run at once, and the GPUs that they share out."""
     text = text or "1"
     if text == "1":
         return 1, []
@@ -200,4 +221,4 @@ def _workers(text: str | None) -> tuple[int, list[str]]:
         devices = [str(index) for index in range(torch.cuda.device_count())]
     else:
         devices = [name for name in given.split(",") if name]
-    return (max(1, len(devices)) if text == AUTO else int(text)), devices
+    return (len(devices) or max(1, cores.worth() // procs) if text == AUTO else int(text)), devices

@@ -32,7 +32,6 @@ _KINDS = {
     ".txt": "txt",
     ".json": "json",
     ".names": "names",
-    **dict.fromkeys((".yaml", ".yml"), "yaml"),
 }
 _STORES = frozenset({".zarray", ".zgroup", "zarr.json"})
 """Files that make a folder a Zarr store."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
+from rmldnn.data.class_names import read
 from rmldnn.data.layouts.layout import Layout, Pair, forms
 from rmldnn.data.layouts.listing import ARRAYS, Entry, Role, Set, beginning, kind_of, role_of, set_of, stem
+from rmldnn.errors import DataError
 
 Roles: TypeAlias = "defaultdict[tuple[Set, str], list[Entry]]"
 TESTS: Sequence[Set] = ("val", "test")
@@ -103,8 +105,8 @@ def _test(roles: Roles, kind: str, theirs: str) -> tuple[Pair | None, list[str]]
 
 _NAMES = ("classes.txt", "obj.names", "labels.txt", "class_names.txt", "names.txt")
 """Files with the name of a class in each line."""
-_START = 2**16
-"""Bytes of a file for YOLO in which its `names` begin."""
+_LARGEST = 2**16
+"""Bytes of a file for YOLO; a larger one is something else."""
 
 
 def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
@@ -113,12 +115,19 @@ def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
         for name in folder.files:
             if name.lower() in _NAMES or kind_of(name) == "names":
                 return {"class_names": f"{folder.path}/{name}"}
-    for name in root.files:
-        if kind_of(name) == "yaml" and re.search(
-            rb"^names\s*:", beginning(f"{root.path}/{name}", _START), re.MULTILINE
-        ):
-            return {"class_names": f"{root.path}/{name}"}
-    return {}
+    files = [Path(folder.path, name) for folder in root.below() for name in folder.files]
+    files = [file for file in files if file.suffix.lower() in (".yaml", ".yml")]
+    named = (str(file) for file in sorted(files, key=lambda file: file.stem != "data") if _has_names(str(file)))
+    first = next(named, None)
+    return {"class_names": first} if first else {}
+
+
+def _has_names(file: str) -> bool:
+    """Whether a YAML file names classes, as that for YOLO does."""
+    try:
+        return len(beginning(file, _LARGEST)) < _LARGEST and bool(read(file, ""))
+    except DataError:
+        return False
 
 
 def _together(root: Entry, parts: Sequence[Entry]) -> str | None:

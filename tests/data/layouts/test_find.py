@@ -225,11 +225,29 @@ def test_given_folders_of_sets_may_end_in_slashes(holding):
     assert found.keys == {"training_tag": "train", "test_tag": "test"}
 
 
-def test_the_file_for_yolo_names_the_classes(holding):
-    holding("images/1.jpg labels/1.txt config.yaml data.yaml")
-    Path("data/data.yaml").write_text("nc: 2\nnames: [cat, dog]\n")
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"data.yaml": "names: [cat, dog]", "a.yaml": "names: [no, classes]"}, "data.yaml"),
+        ({"coco8.yml": '{"names": {"0": "cat"}}', "a.yaml": "names: foo", "data.yaml": "nc: 2"}, "coco8.yml"),
+        ({"images/a.yaml": "names: [cat]"}, "images/a.yaml"),
+        ({"data.yaml": "names: [cat" + " " * 2**16 + "]"}, None),
+        ({}, None),
+    ],
+)
+def test_a_file_for_yolo_names_the_classes(holding, files, named):
+    holding(" ".join(["images/1.jpg", "labels/1.txt", *files]))
+    for name, text in files.items():
+        (Path("data") / name).write_text(text)
     (found,) = find("data")
-    assert found.keys == {"class_names": "data/data.yaml"}
+    assert found.keys == ({"class_names": f"data/{named}"} if named else {})
+
+
+def test_other_files_of_yaml_are_no_data(holding):
+    (found,) = find(holding("one/dataset.yaml one/pets/cat/1.jpg one/pets/dog/1.jpg"))
+    assert found.train.input == "data/one/pets"
+    with pytest.raises(DataError, match="holds no data"):
+        find(f"{holding('other/a.yaml')}/other")
 
 
 def test_names_of_classes_are_found(holding):
