@@ -27,7 +27,9 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Tests start many processes, which compile the sources each time where the environment keeps them from keeping the result.
 test: check
+	$(BIN)/python -m compileall -q rmldnn
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m 'not speed'
 	$(BIN)/pytest tests/test_speed.py
 
