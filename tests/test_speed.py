@@ -34,9 +34,9 @@ def test_the_smoke_run_keeps_up_with_plain_pytorch():
     pytest.fail(f"{best} is over {bounds}")
 
 
-DATA_BOUNDS = {"folder": 0.85, "shards": 0.9, "preload": 2, "cache": 2}
+DATA_BOUNDS = {"folder": 0.75, "shards": 0.8, "preload": 2, "cache": 2}
 SLICES_BOUND = 0.6
-"""Less than docs/benchmarks.md reports, as blocks are small here."""
+"""Less than docs/benchmarks.md reports, as blocks are small here, and another program may hold one of the cores."""
 
 
 def test_the_loader_keeps_up_with_bare_decoding_and_reading():
