@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from rmldnn.component import near_miss, show
@@ -31,28 +32,33 @@ class _Key:
     Args:
         ours: Makes our words of its value.
         least: The least whole number that it takes; None of one that takes texts.
-        most: The greatest.
+        only: The only number that it takes.
         all: Whether -1 stands for as many as there are.
     """
 
     ours: Callable[[Any], Words]
     least: int | None = None
-    most: int | None = None
+    only: int | None = None
     all: bool = False
 
     def wrong(self, value: Any) -> str:
         """What is wrong with a value; empty if nothing is."""
         if self.least is None or (self.all and value == -1):
             return ""
-        if self.most is not None and value != self.most:
-            return f"must be {self.most}, got {show(value)}; a sweep's job is one process on one machine"
+        if self.only is not None and value != self.only:
+            return f"must be {self.only}, got {show(value)}; a sweep's job is one process on one machine"
         if isinstance(value, int) and not isinstance(value, bool) and value >= self.least:
             return ""
         return f"must be a whole number of at least {self.least}{', or -1' if self.all else ''}, got {show(value)}"
 
 
 def _said(word: str) -> Callable[[Any], Words]:
-    return lambda value: [f"{word}={shlex.quote(str(value)) if word.startswith('--') else value}"]
+    return lambda value: [f"{word}={value}"]
+
+
+def _line(word: str) -> Callable[[Any], Words]:
+    """A line of a script, in which a value with blanks has quotes."""
+    return lambda value: [f"{word}={shlex.quote(str(value))}"]
 
 
 def _workers(value: Any) -> Words:
@@ -73,11 +79,11 @@ _SUBMIT = {
 _SBATCH = {
     "array_parallelism": _Key(lambda value: [f"--array=1-{value}"], 1),
     "mem_gb": _Key(lambda value: [f"--mem={value}G"], 1),
-    "name": _Key(_said("--job-name")),
-    "gpus_per_task": _Key(_said("--gpus-per-task"), 1),
-    "cpus_per_gpu": _Key(_said("--cpus-per-gpu"), 1),
+    "name": _Key(_line("--job-name")),
+    "gpus_per_task": _Key(_line("--gpus-per-task"), 1),
+    "cpus_per_gpu": _Key(_line("--cpus-per-gpu"), 1),
     **{
-        key: _Key(_said(f"--{key.replace('_', '-')}"))
+        key: _Key(_line(f"--{key.replace('_', '-')}"))
         for key in ("qos", "comment", "constraint", "exclude", "gres", "mem_per_gpu", "mem_per_cpu")
     },
 }
@@ -93,7 +99,7 @@ _KNOWN: Mapping[str, Mapping[str, Mapping[str, _Key]]] = {
         },
         "basic": {},
     },
-    "sweep": {"multirun": {"dir": _Key(lambda value: [f"--sweep-folder={value}"])}},
+    "sweep": {"multirun": {"dir": _Key(_said("--sweep-folder"))}},
 }
 _NAMES = {"submitit_local": "joblib", "submitit": _SLURM, "slurm": _SLURM}
 """What somebody may have meant who asks for others."""
@@ -172,7 +178,10 @@ def understood(arguments: Sequence[str]) -> Multirun:
     at_once = chosen.pop("n_jobs", None)
     made.sweep += _ours("sweeper", sweeper, chosen) + _ours("sweep", "multirun", folder)
     if launcher == _SLURM:
-        lines = {"array_parallelism": at_once or _JOBS, **{key: jobs.pop(key) for key in _SBATCH if key in jobs}}
+        lines = {
+            "array_parallelism": _JOBS if at_once in (None, -1) else at_once,
+            **{key: jobs.pop(key) for key in _SBATCH if key in jobs},
+        }
         made.submit = ["--time=60", "sweep.storage=journal", *_ours("launcher", launcher, jobs)]
         made.lines = _ours("launcher", launcher, lines)
         mine = any(word.startswith(("--workers", "--procs")) for word in made.rest)
@@ -192,6 +201,7 @@ def _values(kind: str, name: str, asked: Mapping[str, str], problems: list[Probl
     """The name of a launcher or sweeper and the values of its keys, without those that are null; adds what is wrong."""
     known = _KNOWN[kind]
     values: dict[str, Any] = {}
+    takes = {"", *chain.from_iterable(known.values())}
     told = len(problems)
     for key, text in asked.items():
         path = f"hydra.{kind}.{key}" if key else f"hydra/{kind}"
@@ -202,6 +212,8 @@ def _values(kind: str, name: str, asked: Mapping[str, str], problems: list[Probl
             continue
         if "${" in text:
             problems.append(Problem(path, f"`{text}` asks for something else; write what it stands for", COMMAND_LINE))
+        elif key in takes and not isinstance(value, str | int | float | None):
+            problems.append(Problem(path, f"takes one word or number, got `{text}`", COMMAND_LINE))
         elif value is not None:
             values[key] = value
     name = str(values.pop("", name))

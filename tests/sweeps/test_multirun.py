@@ -60,6 +60,13 @@ def test_the_users_own_words_for_a_job_come_last():
 def test_trials_at_once_are_jobs_on_slurm():
     asked = slurm("hydra.sweeper.n_jobs=4")
     assert (asked.lines, asked.workers) == (["--array=1-4"], [])
+    assert slurm("hydra.sweeper.n_jobs=-1").lines == ["--array=1-8"]
+
+
+def test_only_lines_of_the_script_have_quotes():
+    asked = slurm(partition="'a b'", qos="'a b'")
+    assert "--partition=a b" in asked.submit
+    assert "--qos='a b'" in asked.lines
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,9 @@ def test_trials_at_once_are_jobs_on_slurm():
         ("hydra.sweep.subdir=x", "hydra.sweep.subdir: has no meaning here; trials are in `trials/<number>`"),
         ("hydra.sweep.dir=${now:%Y}", "hydra.sweep.dir: `${now:%Y}` asks for something else; write what it stands for"),
         ("hydra.sweep.dir=[", "hydra.sweep.dir: cannot read `[`"),
+        ("hydra.sweep.dir=[a]", "hydra.sweep.dir: takes one word or number, got `[a]`"),
+        ("hydra/launcher=basic,joblib", "hydra/launcher: takes one word or number, got `basic,joblib`"),
+        ("hydra/sweeper/sampler=tpe,random", "hydra.sweeper.sampler: takes one word or number, got `tpe,random`"),
     ],
 )
 def test_a_word_that_has_none_is_refused(words, message):

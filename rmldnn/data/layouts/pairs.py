@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from rmldnn.data.class_names import read
 from rmldnn.data.layouts.layout import Layout, Pair, forms
-from rmldnn.data.layouts.listing import ARRAYS, Entry, Role, Set, beginning, kind_of, role_of, set_of, stem
+from rmldnn.data.layouts.listing import ARRAYS, Entry, Role, Set, kind_of, role_of, set_of, stem
 from rmldnn.errors import DataError
 
 Roles: TypeAlias = "defaultdict[tuple[Set, str], list[Entry]]"
@@ -125,8 +125,8 @@ def names_of_classes(targets: Entry, root: Entry) -> dict[str, Any]:
 def _has_names(file: str) -> bool:
     """Whether a YAML file names classes, as that for YOLO does."""
     try:
-        return len(beginning(file, _LARGEST)) < _LARGEST and bool(read(file, ""))
-    except DataError:
+        return Path(file).stat().st_size < _LARGEST and bool(read(file, ""))
+    except (OSError, DataError):
         return False
 
 
